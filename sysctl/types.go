@@ -1,0 +1,25 @@
+// Package sysctl knows the kernel's settings: which keys exist and what they may hold, which value a declaration asks
+// for, how to write it and read it back, and how to restore what was found.
+package sysctl
+
+import "github.com/tcpguard/tcpguard/policy"
+
+// Setting is one wanted value.
+type Setting struct {
+	Key       string       // normal form, see policy.Sysctl
+	Want      []string     // fields
+	Bound     policy.Bound // how Want is compared with the value in force
+	OnMissing policy.OnMissing
+	OnRemove  policy.OnRemove
+	Reason    string       // why, when derived ("500000 connections, 160 MiB"); "" when declared
+	Address   string       // sysctl["net.core.somaxconn"], or capacity for a derived one
+	Range     policy.Range // where it is declared
+}
+
+// State is one key as read from the kernel.
+type State struct {
+	Key      string
+	Value    []string // fields, white space normalised
+	Missing  bool     // this kernel or network namespace does not have the key
+	ReadOnly bool     // the key exists and cannot be written from here
+}
