@@ -15,14 +15,27 @@ const (
 	NumKinds
 )
 
-// Addr6 is an IPv6 address as two big-endian halves, so that comparing is two integer comparisons.
-type Addr6 struct{ Hi, Lo uint64 }
+// String gives the name a kernel set of this kind carries behind its list's name: "v4", "v4.net", "v6" or "v6.net".
+func (k Kind) String() string {
+	switch k {
+	case Addrs4:
+		return "v4"
+	case Ranges4:
+		return "v4.net"
+	case Addrs6:
+		return "v6"
+	case Ranges6:
+		return "v6.net"
+	default:
+		return "unknown"
+	}
+}
 
-// Range4 is the closed range of IPv4 addresses Lo-Hi, in host order of their 32-bit value.
-type Range4 struct{ Lo, Hi uint32 }
+// IPv6 says whether the kind holds IPv6 addresses.
+func (k Kind) IPv6() bool { return k == Addrs6 || k == Ranges6 }
 
-// Range6 is the closed range of IPv6 addresses Lo-Hi.
-type Range6 struct{ Lo, Hi Addr6 }
+// Ranges says whether the kind holds ranges.
+func (k Kind) Ranges() bool { return k == Ranges4 || k == Ranges6 }
 
 // Part is one homogeneous piece of a Set: only the slice of its Kind is used. It is sorted and free of duplicates;
 // ranges in it neither overlap nor touch.
@@ -35,7 +48,9 @@ type Part struct {
 }
 
 // Len is the number of addresses or ranges in the part.
-func (p Part) Len() int {
+func (p Part) Len() int { return p.len() }
+
+func (p *Part) len() int {
 	switch p.Kind {
 	case Addrs4:
 		return len(p.Addrs4)
@@ -48,21 +63,45 @@ func (p Part) Len() int {
 	}
 }
 
-// Set is a set of addresses in normal form. The zero Set is empty.
+// Set is a set of addresses in normal form. The zero Set is empty; a nil *Set may be asked everything and is empty
+// too. The normal form keeps what was written: two neighbouring single addresses stay single addresses and a range of
+// the same two stays a range, although both hold the same addresses.
 type Set struct{ parts [NumKinds]Part }
 
 // Part gives one of the four pieces. The slices are shared: do not change them.
 func (s *Set) Part(k Kind) Part {
+	if s == nil {
+		return Part{Kind: k}
+	}
 	p := s.parts[k]
 	p.Kind = k
 	return p
+}
+
+// part is Part without copying; for a nil Set it is an empty one.
+func (s *Set) part(k Kind) *Part {
+	if s == nil {
+		return &Part{Kind: k}
+	}
+	p := &s.parts[k]
+	if p.Kind == k {
+		return p
+	}
+	// The zero Set has never been told its kinds.
+	return &Part{Kind: k}
 }
 
 // Len is the number of addresses and ranges in the set, counting a range as one.
 func (s *Set) Len() int {
 	n := 0
 	for k := range NumKinds {
-		n += s.Part(k).Len()
+		n += s.part(k).len()
 	}
 	return n
 }
+
+// HasIPv4 says whether the set holds any IPv4 address.
+func (s *Set) HasIPv4() bool { return s.part(Addrs4).len()+s.part(Ranges4).len() > 0 }
+
+// HasIPv6 says whether the set holds any IPv6 address.
+func (s *Set) HasIPv6() bool { return s.part(Addrs6).len()+s.part(Ranges6).len() > 0 }
