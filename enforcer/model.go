@@ -23,6 +23,17 @@ type Ruleset struct {
 	Sets      []Set
 	Chains    []Chain
 	Resources []Resource // what the objects belong to; only in a desired Ruleset
+	// Flags are the table's NFT_TABLE_F_* bits: 1 dormant, 2 owned by a process, 4 outlives its owner. Adding the table
+	// again wakes a dormant one. A desired Ruleset has none.
+	Flags uint32
+	// Foreign are objects in the table of kinds that tcpguard never makes. A desired Ruleset has none.
+	Foreign []Foreign
+}
+
+// Foreign is an object of a kind that tcpguard never makes, which somebody put into its table.
+type Foreign struct {
+	Kind string // "flowtable", or "object 5" with the kernel's NFT_OBJECT_* number
+	Name string
 }
 
 // Resource is one thing a policy file declares, with the stable address that plans, logs, metrics and rule comments
@@ -74,6 +85,9 @@ type Set struct {
 
 	// Elements is the content of a small static set or map, sorted by key.
 	Elements []Element
+	// Listed says that Elements is the whole content as read from the kernel. Set by nft.Read only, for static sets
+	// small enough to dump.
+	Listed bool
 	// Members is the content of a list's set; nil for every other set. It is never read back from the kernel.
 	Members *addrset.Part
 	// Count is how many elements the kernel says the set holds, -1 when it did not say. Set by nft.Read only.
@@ -86,6 +100,7 @@ type Set struct {
 // Element is one entry of a small static set or map. Key is the fields' wire bytes, each field padded to four bytes
 // when there is more than one; KeyEnd is the closing key of a range, equal in length, or nil for a single key.
 type Element struct {
+	Address string // the declaration it serves; only in a desired Ruleset
 	Key     []byte
 	KeyEnd  []byte
 	Verdict *Verdict // only in a verdict map
@@ -98,6 +113,9 @@ type Chain struct {
 	Hook     Hook
 	Priority int32
 	Rules    []Rule
+	// Foreign says in words how the chain differs from all that tcpguard makes ("policy drop", "type nat", "device
+	// eth0"), in which case it must be deleted and made anew. Set by nft.Read only.
+	Foreign string
 }
 
 // Hook is where a base chain is called, as nft names it; every base chain is of type filter with policy accept.
@@ -119,6 +137,7 @@ type Rule struct {
 	Comment    string
 	Statements []Statement
 	Wire       []byte // NFTA_RULE_EXPRESSIONS payload that the kernel accepts
+	Handle     uint64 // the kernel's number for it, unique in the table; set by nft.Read only, never compared
 	Canon      []byte // the same without what the kernel fills in or counts, for comparing
 }
 

@@ -22,11 +22,12 @@ type Op struct {
 	Counter  *Counter // add or delete
 	Set      *Set     // add (without its content) or delete
 	Chain    *Chain   // add or delete (without its rules), or flush
-	Rule     *Rule    // add, at the end of InChain
+	Rule     *Rule    // add, at the end of InChain, or delete by its Handle
 	InChain  string
 	InSet    *Set          // the set that Elements or Members go into or leave; its specification is needed to encode them
 	Elements []Element     // add or delete
 	Members  *addrset.Part // add or delete
+	Foreign  *Foreign      // delete
 }
 
 // Transaction is a list of steps that the kernel takes all at once or not at all.
