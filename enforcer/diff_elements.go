@@ -27,13 +27,13 @@ func (d *differ) elements(have, want *Set) {
 			kind = DriftChanged
 			removed = append(removed, old)
 		}
-		d.differs(d.elementAddress(want, e), kind, e.text(want.Key)+" in "+want.kindName())
+		d.differs(d.elementAddress(want, e), kind, e.keyText(want.Key)+" in "+want.kindName())
 		added = append(added, e)
 	}
 	for _, e := range have.Elements {
 		if _, unasked := there[e.identity()]; unasked {
 			removed = append(removed, e)
-			d.differs(d.elementAddress(want, e), DriftExtra, e.text(want.Key)+" in "+want.kindName())
+			d.differs(d.elementAddress(want, e), DriftExtra, e.keyText(want.Key)+" in "+want.kindName())
 		}
 	}
 	d.elementOps(phaseDeleteElements, Delete, want, removed)

@@ -110,25 +110,29 @@ func element(fields []keyField, interval bool, verdict *Verdict) Element {
 
 // text prints an element as nft would.
 func (e Element) text(key []KeyType) string {
+	if e.Verdict != nil {
+		return e.keyText(key) + " : " + e.Verdict.nft()
+	}
+	return e.keyText(key)
+}
+
+// keyText is the element without what it leads to.
+func (e Element) keyText(key []KeyType) string {
 	parts := make([]string, len(key))
 	low, high := e.Key, e.KeyEnd
 	if high == nil {
 		high = low
 	}
 	for i, k := range key {
-		parts[i] = keyText(k, low[:k.Width()], high[:k.Width()])
+		parts[i] = fieldText(k, low[:k.Width()], high[:k.Width()])
 		if len(key) > 1 {
 			low, high = low[k.padded():], high[k.padded():]
 		}
 	}
-	s := strings.Join(parts, " . ")
-	if e.Verdict != nil {
-		s += " : " + e.Verdict.nft()
-	}
-	return s
+	return strings.Join(parts, " . ")
 }
 
-func keyText(k KeyType, low, high []byte) string {
+func fieldText(k KeyType, low, high []byte) string {
 	switch k {
 	case KeyIPv4, KeyIPv6:
 		a, _ := netip.AddrFromSlice(low)
