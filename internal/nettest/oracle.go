@@ -34,12 +34,16 @@ func NftLoad(t T, ns *NS, text string) {
 	}
 }
 
-// Counters reads the packets that each named counter of table inet tcpguard has counted, by nft. Without the table the
-// map is empty.
-func Counters(t T, ns *NS) map[string]uint64 {
+// Counters reads the packets that each named counter of table inet tcpguard has counted, by nft, or those of the given
+// inet table. Without the table the map is empty.
+func Counters(t T, ns *NS, table ...string) map[string]uint64 {
 	t.Helper()
 	NeedProgram(t, "nft")
-	out, err := ns.Exec(t, "nft", "-j", "list", "counters", "table", "inet", "tcpguard")
+	name := "tcpguard"
+	if len(table) > 0 {
+		name = table[0]
+	}
+	out, err := ns.Exec(t, "nft", "-j", "list", "counters", "table", "inet", name)
 	if err != nil {
 		t.Fatalf("%v", err)
 	}

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/tcpguard/tcpguard/internal/nettest"
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
+)
+
+const packetsPerRound = 200_000
+
+// packets measures what a packet costs on its way through the input hook, with one policy and with a thousand.
+func packets(b *bench) []*table {
+	t := &table{
+		title:  "CPU time of one received packet, by number of policies",
+		header: []string{"traffic", "no rules", "1 policy", "1000 policies", "1000 to 1"},
+		note: fmt.Sprintf("From the interface through IP, conntrack and tcpguard's table to a rule that drops everything behind it; %d packets a round. "+
+			"\"No rules\" has that last rule alone, and so no conntrack.", packetsPerRound),
+	}
+	b.scope(func() {
+		sites := []*target{b.newTarget(0), b.newTarget(1), b.newTarget(1000)}
+		for _, traffic := range b.traffics() {
+			b.step("packets: %s", traffic.name)
+			cost := make([][]float64, len(sites))
+			for round := range b.rounds + 1 {
+				for i := range sites {
+					// Who comes first changes from round to round.
+					at := (i + round) % len(sites)
+					ns := sites[at].send(traffic)
+					// Round 0 warms caches and fills the meters.
+					if round > 0 {
+						cost[at] = append(cost[at], ns)
+					}
+				}
+			}
+			t.add(traffic.name, nanoseconds(median(cost[0])), nanoseconds(median(cost[1])), nanoseconds(median(cost[2])),
+				times(median(ratios(cost[2], cost[1]))))
+		}
+	})
+	b.settle()
+	return []*table{t}
+}
+
+func nanoseconds(n float64) string { return fmt.Sprintf("%.0f ns", n) }
+
+// traffic is a kind of packets.
+type traffic struct {
+	name        string
+	program     int
+	established bool
+}
+
+func (b *bench) traffics() []traffic {
+	const spread = 1024
+	return []traffic{
+		{"established connection", b.loadXDP(passProgram()), true},
+		{"SYN to a port without a policy", b.loadXDP(varyProgram(spread, 1, 9999)), false},
+		{"SYN to one port, 1024 sources", b.loadXDP(varyProgram(spread, 1, firstPort)), false},
+		{"SYN to one port, one source over its limit", b.loadXDP(varyProgram(1, 1, firstPort)), false},
+		{"SYN to 1000 ports, 1024 sources", b.loadXDP(varyProgram(spread, 1000, firstPort)), false},
+	}
+}
+
+// target is a guarded host that packets are injected into.
+type target struct {
+	*site
+	client   *nettest.NS
+	policies int
+	index    int    // of eth0
+	syn, ack []byte // frames
+}
+
+// sink ends every packet's way after tcpguard's table, so that TCP itself is not measured.
+const sink = `table inet sink {
+	counter arrived { }
+	chain input {
+		type filter hook input priority 100;
+		iif "eth0" counter name arrived drop
+	}
+}
+`
+
+func (b *bench) newTarget(policies int) *target {
+	b.step("a host with %d policies", policies)
+	pair := nettest.Pair(b)
+	t := &target{policies: policies, client: pair.Client}
+	t.site = b.newSite(b.policyFolder(manyPolicies(policies)))
+	t.NS = pair.Server
+	guarded, client := nettest.End{NS: pair.Server, Iface: "eth0"}, nettest.End{NS: pair.Client, Iface: "eth0"}
+	t.index = guarded.Index(b)
+	t.acceptInjected()
+	server := nettest.Listen(b, t.NS, nettest.Port(firstPort))
+	if policies > 0 {
+		t.apply()
+		// The frames of an established connection all carry the same sequence number.
+		t.SetSysctl(b, "net/netfilter/nf_conntrack_tcp_be_liberal", "1")
+	}
+	to := netip.AddrPortFrom(nettest.Server4, firstPort)
+	conn := nettest.Hold(b, pair.Client, nettest.Client4, to, 1)[0]
+	server.AwaitHeld(b, 1)
+	nettest.NftLoad(b, t.NS, sink)
+
+	ethernet := append(append([]byte(nil), guarded.HardwareAddr(b)...), client.HardwareAddr(b)...)
+	ethernet = append(ethernet, 0x08, 0x00)
+	t.ack = append(ethernet, nettest.Segment(netip.MustParseAddrPort(conn.LocalAddr().String()), to, nettest.ACK, 1, 1)...)
+	t.syn = append(append([]byte(nil), ethernet...), variable(to)...)
+	return t
+}
+
+// variable is the SYN that varyProgram writes into: where that will write a value and its complement there are zero and
+// its complement now, and the checksums are those of that.
+func variable(to netip.AddrPort) []byte {
+	base := nettest.Spoofed4.Addr().As4()
+	from := netip.AddrFrom4([4]byte{base[0], base[1], 0, 0})
+	packet := nettest.Segment(netip.AddrPortFrom(from, 0), netip.AddrPortFrom(to.Addr(), 0), nettest.SYN, 0, 0)
+	const ethernet = 14
+	put := func(at int, v uint16) { binary.BigEndian.PutUint16(packet[at-ethernet:], v) }
+	put(atID, 0xffff)
+	put(atUrgent, 0xffff)
+	put(atSequence+2, 0xffff)
+	// Segment's window is already 0xffff, and all ones are another zero: the checksums it computed hold.
+	return packet
+}
+
+// acceptInjected attaches an XDP program to the interface, without which veth has no receive queue that frames could
+// be injected into (veth_enable_xdp in drivers/net/veth.c).
+func (t *target) acceptInjected() {
+	program := t.b.loadXDP(passProgram())
+	t.Do(t.b, func() {
+		link, err := netlink.LinkByName("eth0")
+		if err == nil {
+			err = netlink.LinkSetXdpFdWithFlags(link, program, nl.XDP_FLAGS_DRV_MODE)
+		}
+		if err != nil {
+			t.b.Fatalf("attach XDP program: %v", err)
+		}
+	})
+}
+
+// send injects a round of packets and gives nanoseconds a packet. It makes sure that they went where they should.
+func (t *target) send(kind traffic) float64 {
+	frame := t.syn
+	if kind.established {
+		frame = t.ack
+	}
+	before := t.arrived()
+	var took time.Duration
+	t.Do(t.b, func() {
+		var err error
+		if took, err = inject(kind.program, frame, t.index, packetsPerRound); err != nil {
+			t.b.Fatalf("%v", err)
+		}
+	})
+	arrived := t.arrived() - before
+	if (kind.established || t.policies == 0) && arrived != packetsPerRound {
+		t.b.Fatalf("%s: %d of %d packets passed %d policies", kind.name, arrived, packetsPerRound, t.policies)
+	}
+	return float64(took.Nanoseconds()) / packetsPerRound
+}
+
+// arrived counts the packets that came to the sink.
+func (t *target) arrived() uint64 {
+	return nettest.Counters(t.b, t.NS, "sink")["arrived"]
+}
