@@ -6,7 +6,7 @@ import "github.com/tcpguard/tcpguard/policy"
 
 // Setting is one wanted value.
 type Setting struct {
-	Key       string       // normal form, see policy.Sysctl
+	Key       string       // normal form, see ParseKey
 	Want      []string     // fields
 	Bound     policy.Bound // how Want is compared with the value in force
 	OnMissing policy.OnMissing
@@ -21,5 +21,27 @@ type State struct {
 	Key      string
 	Value    []string // fields, white space normalised
 	Missing  bool     // this kernel or network namespace does not have the key
-	ReadOnly bool     // the key exists and cannot be written from here
+	ReadOnly bool     // the key exists and cannot be written from here, whoever asks
+}
+
+// Step is one write that brings a key from the value in force to the wanted one.
+type Step struct {
+	Key     string
+	Before  []string // the value in force when the step was planned
+	After   []string // the value to write
+	Setting Setting  // what asks for it; the zero Setting when a journaled original is restored
+	Follow  []State  // what the kernel overwrites by itself, as it is to be after a restore; see Client.WithFollowers
+}
+
+// Undo is the step that takes s back.
+func (s Step) Undo() Step {
+	return Step{Key: s.Key, Before: s.After, After: s.Before}
+}
+
+// Note is something that a person should know about a setting and that is no error.
+type Note struct {
+	Address string // what the note is about, see Setting.Address
+	Key     string
+	Text    string
+	Range   policy.Range
 }
