@@ -14,7 +14,7 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.7.0
 .PHONY: build install uninstall check lint fmt-check vet staticcheck test man fuzz bench clean
 
 build:
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/tcpguard ./cmd/tcpguard
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.revision=$(VERSION)" -o bin/tcpguard ./cmd/tcpguard
 
 install: build
 	install -D -m 0755 bin/tcpguard $(DESTDIR)$(PREFIX)/bin/tcpguard

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tcpguard/tcpguard/internal/reconcile"
+	"github.com/tcpguard/tcpguard/policy"
 )
 
 // JSON is the View for programs: one document per command, or one typed object a line when Stream is set. Times are
@@ -15,13 +16,13 @@ type JSON struct {
 	Stream bool
 
 	out         io.Writer
-	diagnostics []Diagnostic // waiting for the document they belong to
+	diagnostics policy.Diagnostics // waiting for the document they belong to
 }
 
 var _ View = (*JSON)(nil)
 
 // NewJSON gives a view that writes everything to out.
-func NewJSON(out io.Writer) *JSON { return &JSON{out: out, diagnostics: []Diagnostic{}} }
+func NewJSON(out io.Writer) *JSON { return &JSON{out: out, diagnostics: policy.Diagnostics{}} }
 
 // header begins every object.
 type header struct {
@@ -42,7 +43,7 @@ func (j *JSON) write(doc any) error {
 }
 
 // Diagnostics keeps them for the document that follows.
-func (j *JSON) Diagnostics(ds []Diagnostic) error {
+func (j *JSON) Diagnostics(ds policy.Diagnostics) error {
 	j.diagnostics = append(j.diagnostics, ds...)
 	return nil
 }
@@ -51,13 +52,13 @@ func (j *JSON) Diagnostics(ds []Diagnostic) error {
 func (j *JSON) Valid(v Validation) error {
 	return j.write(struct {
 		header
-		Valid       bool         `json:"valid"`
-		Files       []string     `json:"files"`
-		Policies    int          `json:"policies"`
-		Lists       int          `json:"lists"`
-		Addresses   int          `json:"addresses"`
-		Sysctls     int          `json:"sysctls"`
-		Diagnostics []Diagnostic `json:"diagnostics"`
+		Valid       bool               `json:"valid"`
+		Files       []string           `json:"files"`
+		Policies    int                `json:"policies"`
+		Lists       int                `json:"lists"`
+		Addresses   int                `json:"addresses"`
+		Sysctls     int                `json:"sysctls"`
+		Diagnostics policy.Diagnostics `json:"diagnostics"`
 	}{head("validation"), true, list(v.Files), v.Policies, v.Lists, v.Addresses, v.Sysctls, j.diagnostics})
 }
 
@@ -88,7 +89,7 @@ func (j *JSON) withDiagnostics(p *reconcile.Plan) *reconcile.Plan {
 	merged := *p
 	merged.Warnings = append([]reconcile.Warning{}, p.Warnings...)
 	for _, d := range j.diagnostics {
-		merged.Warnings = append(merged.Warnings, reconcile.Warning{Address: d.Address, Summary: d.Summary, Detail: d.Detail, Range: d.Range})
+		merged.Warnings = append(merged.Warnings, reconcile.Warning{Summary: d.Summary, Detail: d.Detail, Range: d.Range})
 	}
 	return &merged
 }
@@ -128,7 +129,7 @@ func (j *JSON) Failure(f Failure) error {
 	}
 	return j.write(struct {
 		header
-		Error       failure      `json:"error"`
-		Diagnostics []Diagnostic `json:"diagnostics"`
+		Error       failure            `json:"error"`
+		Diagnostics policy.Diagnostics `json:"diagnostics"`
 	}{head("error"), failure{f.Kind, f.ExitCode, f.Message, f.Hint}, j.diagnostics})
 }

@@ -42,10 +42,10 @@ func (j *JSON) Compiled(c Compiled) error {
 	}
 	doc := struct {
 		header
-		Resources   []resource   `json:"resources"`
-		Sysctls     []setting    `json:"sysctls"`
-		Lists       []addresses  `json:"lists"`
-		Diagnostics []Diagnostic `json:"diagnostics"`
+		Resources   []resource         `json:"resources"`
+		Sysctls     []setting          `json:"sysctls"`
+		Lists       []addresses        `json:"lists"`
+		Diagnostics policy.Diagnostics `json:"diagnostics"`
 	}{head("compiled"), []resource{}, []setting{}, []addresses{}, j.diagnostics}
 	for _, r := range c.Resources {
 		attributes := reconcile.Attributes{}

@@ -25,7 +25,7 @@ var documents = []struct {
 	show   func(View) error
 }{
 	{"validation", false, func(v View) error {
-		if err := v.Diagnostics([]Diagnostic{warning}); err != nil {
+		if err := v.Diagnostics(policy.Diagnostics{warning}); err != nil {
 			return err
 		}
 		return v.Valid(Validation{Files: []string{"web.hcl"}, Policies: 1, Lists: 2, Addresses: 300, Sysctls: 4})
@@ -33,7 +33,7 @@ var documents = []struct {
 	{"validation-empty", false, func(v View) error { return v.Valid(Validation{}) }},
 	{"formatted", false, func(v View) error { return v.Formatted(Formatted{Files: []string{"web.hcl"}, Written: true}) }},
 	{"plan", false, func(v View) error {
-		if err := v.Diagnostics([]Diagnostic{warning}); err != nil {
+		if err := v.Diagnostics(policy.Diagnostics{warning}); err != nil {
 			return err
 		}
 		return v.Plan(example())
@@ -57,7 +57,7 @@ var documents = []struct {
 		return v.Version(Version{Version: "0.1.0", Revision: "1a5ab4e", Go: "go1.26.0", Platform: "linux/amd64"})
 	}},
 	{"error", false, func(v View) error {
-		if err := v.Diagnostics([]Diagnostic{{Severity: Error, Summary: "bad port", Range: at("web.hcl", 3)}}); err != nil {
+		if err := v.Diagnostics(policy.Diagnostics{{Severity: policy.SeverityError, Summary: "bad port", Range: at("web.hcl", 3)}}); err != nil {
 			return err
 		}
 		return v.Failure(Failure{Kind: "invalid_policy", ExitCode: 3, Message: "the policy has 1 error"})
@@ -65,7 +65,7 @@ var documents = []struct {
 }
 
 var (
-	warning  = Diagnostic{Severity: Warning, Summary: "a policy without limits", Detail: "add one", Address: "policy.web", Range: at("web.hcl", 7)}
+	warning  = policy.Diagnostic{Severity: policy.SeverityWarning, Summary: "a policy without limits", Detail: "add one", Range: at("web.hcl", 7)}
 	compiled = Compiled{
 		Resources: []enforcer.Resource{{
 			Address: "policy.web", Range: at("web.hcl", 7),

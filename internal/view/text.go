@@ -3,8 +3,9 @@ package view
 import (
 	"fmt"
 	"io"
-	"strings"
 	"time"
+
+	"github.com/tcpguard/tcpguard/policy"
 )
 
 // Text is the View for people.
@@ -29,53 +30,12 @@ type styled struct {
 
 func (t *Text) errStyle() Style { return t.err.(styled).style }
 
+// detailWidth is where the explanation of a diagnostic is wrapped, in columns.
+const detailWidth = 100
+
 // Diagnostics shows each with its place, its source line and what to do.
-func (t *Text) Diagnostics(ds []Diagnostic) error {
-	for _, d := range ds {
-		if err := t.diagnostic(d); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (t *Text) diagnostic(d Diagnostic) error {
-	var b strings.Builder
-	color := red
-	if d.Severity == Warning {
-		color = yellow
-	}
-	fmt.Fprintf(&b, "%s %s\n", t.errStyle().paint(color, string(d.Severity)+":"), t.errStyle().paint(bold, d.Summary))
-	if place := d.Range.String(); place != "" {
-		fmt.Fprintf(&b, "  on %s", place)
-		if d.Range.Column > 0 {
-			fmt.Fprintf(&b, ",%d", d.Range.Column)
-		}
-		b.WriteByte('\n')
-	} else if d.Address != "" {
-		fmt.Fprintf(&b, "  in %s\n", d.Address)
-	}
-	if d.Snippet != "" {
-		b.WriteString(indent(d.Snippet, "    "))
-	}
-	if d.Detail != "" {
-		b.WriteString(indent(d.Detail, "  "))
-	}
-	b.WriteByte('\n')
-	_, err := io.WriteString(t.err, b.String())
-	return err
-}
-
-// indent puts a margin before each line and ends the last.
-func indent(text, margin string) string {
-	var b strings.Builder
-	for line := range strings.SplitSeq(strings.TrimRight(text, "\n"), "\n") {
-		if line != "" {
-			b.WriteString(margin + line)
-		}
-		b.WriteByte('\n')
-	}
-	return b.String()
+func (t *Text) Diagnostics(ds policy.Diagnostics) error {
+	return ds.WriteText(t.err, detailWidth, t.errStyle().Color)
 }
 
 // Valid says in one line what the files declare.

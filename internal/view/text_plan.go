@@ -27,14 +27,13 @@ func (t *Text) Plan(p *reconcile.Plan) error {
 	return err
 }
 
+// warnings shows what is said of the host in the form of what is said of a file.
 func (t *Text) warnings(ws []reconcile.Warning) error {
+	var ds policy.Diagnostics
 	for _, w := range ws {
-		d := Diagnostic{Severity: Warning, Summary: w.Summary, Detail: w.Detail, Address: w.Address, Range: w.Range}
-		if err := t.diagnostic(d); err != nil {
-			return err
-		}
+		ds = append(ds, policy.Diagnostic{Severity: policy.SeverityWarning, Summary: w.Summary, Detail: w.Detail, Range: w.Range})
 	}
-	return nil
+	return t.Diagnostics(ds)
 }
 
 // planLine is the closing line of a plan.

@@ -175,25 +175,36 @@ func TestReportText(t *testing.T) {
 
 func TestDiagnosticsAndFailureText(t *testing.T) {
 	_, err := shown(t, Style{}, func(v View) error {
-		d := Diagnostic{
-			Severity: Error, Summary: `unknown argument "prots"`, Detail: `did you mean "ports"?`,
-			Range: policy.Range{File: "web.hcl", Line: 2, Column: 3}, Snippet: "  prots = [80]\n  ^^^^^",
+		d := policy.Diagnostic{
+			Severity: policy.SeverityError, Summary: "Unsupported argument", Detail: `Did you mean "ports"?`,
+			Range:   policy.Range{File: "web.hcl", Line: 2, Column: 3},
+			Snippet: &policy.Snippet{Context: `policy "web"`, Code: "  prots = [80]", StartLine: 2, Start: 2, End: 7},
 		}
-		if err := v.Diagnostics([]Diagnostic{d}); err != nil {
+		if err := v.Diagnostics(policy.Diagnostics{d}); err != nil {
 			return err
 		}
 		return v.Failure(Failure{Message: "the policy has 1 error", Hint: "nothing was applied"})
 	})
-	const want = `error: unknown argument "prots"
-  on web.hcl:2,3
-      prots = [80]
-      ^^^^^
-  did you mean "ports"?
+	const want = `Error: Unsupported argument
+
+  on web.hcl line 2, in policy "web":
+   2:   prots = [80]
+        ^^^^^
+
+Did you mean "ports"?
 
 error: the policy has 1 error
 hint: nothing was applied
 `
 	if err != want {
 		t.Errorf("got\n%s\nwant\n%s", err, want)
+	}
+}
+
+func TestWarningsOfTheHostGoToStandardError(t *testing.T) {
+	p := &reconcile.Plan{Warnings: []reconcile.Warning{{Summary: "conntrack is not loaded", Detail: "load it"}}}
+	out, err := shown(t, Style{}, func(v View) error { return v.Plan(p) })
+	if out != "No changes. This host matches the policy.\n" || err != "Warning: conntrack is not loaded\n\nload it\n\n" {
+		t.Errorf("got %q and %q", out, err)
 	}
 }

@@ -16,7 +16,7 @@ import (
 // so that whoever parses it needs one stream.
 type View interface {
 	// Diagnostics shows mistakes and warnings of the policy; they also become part of the document that follows.
-	Diagnostics(ds []Diagnostic) error
+	Diagnostics(ds policy.Diagnostics) error
 	// Valid shows that the policy is sound, and what it declares.
 	Valid(v Validation) error
 	// Formatted shows which files are not, or were not, in canonical form.
@@ -33,26 +33,6 @@ type View interface {
 	Version(v Version) error
 	// Failure shows why the command did not do what it was asked to.
 	Failure(f Failure) error
-}
-
-// Severity is how grave a Diagnostic is.
-type Severity string
-
-// The severities.
-const (
-	Error   Severity = "error"
-	Warning Severity = "warning"
-)
-
-// Diagnostic is a mistake or a warning about a place in the policy.
-type Diagnostic struct {
-	Severity Severity     `json:"severity"`
-	Summary  string       `json:"summary"`
-	Detail   string       `json:"detail"`
-	Address  string       `json:"address"` // "" when it is about a file
-	Range    policy.Range `json:"range"`
-	// Snippet is the source line with the place underlined, "" when there is none to show.
-	Snippet string `json:"snippet"`
 }
 
 // Validation is what a sound policy declares.
