@@ -124,6 +124,9 @@ func explain(text []byte) *mistake {
 	}
 	if i := bytes.IndexAny(text, blanks+",;"); i > 0 {
 		if _, bad := parseAddr(text[:i]); bad == nil {
+			for i+1 < len(text) && bytes.IndexByte([]byte(blanks), text[i]) >= 0 {
+				i++
+			}
 			return &mistake{i, fmt.Sprintf("unexpected %s after the address: one entry a line, comments begin with #", strconv.QuoteRune(rune(text[i])))}
 		}
 	}
