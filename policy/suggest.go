@@ -6,15 +6,15 @@ import (
 )
 
 // nearest gives the candidate that a mistyped word most likely means, or "". A word may be wrong in a third of its
-// letters: "polcy" and "conection_limt" are near enough, an unrelated word of the same length is not.
+// letters, rounded up: "polcy" and "burts" are near enough, an unrelated word of the same length is not.
 func nearest(word string, candidates []string) string {
 	if len(word) > 128 {
 		return ""
 	}
 	word = strings.ToLower(word)
-	best, bestDistance := "", max(1, len(word)/3)+1
+	best, bestDistance := "", (len(word)+2)/3+1
 	for _, c := range candidates {
-		if d := distance(word, strings.ToLower(c), bestDistance); d < bestDistance || d == bestDistance && best != "" && c < best {
+		if d := distance(word, strings.ToLower(c), bestDistance+1); d < bestDistance || d == bestDistance && best != "" && c < best {
 			best, bestDistance = c, d
 		}
 	}
