@@ -64,7 +64,7 @@ func Catalog() []Entry { return slices.Clone(catalog) }
 var catalog = assemble()
 
 func assemble() []Entry {
-	all := slices.Concat(coreKeys, queueKeys, connectionKeys, transportKeys, windowKeys, memoryKeys, ipKeys, icmpKeys,
+	all := slices.Concat(coreKeys, queueKeys, connectionKeys, transportKeys, windowKeys, memoryKeys, ipKeys, routeKeys, icmpKeys,
 		conf4Keys, conf6Keys, neighborKeys(), conntrackKeys, conntrackTimeoutKeys, hostKeys)
 	for i := range all {
 		all[i] = complete(all[i])

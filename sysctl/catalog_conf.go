@@ -118,6 +118,8 @@ var conf6Keys = []Entry{
 		Does: "drops unicast packets in multicast frames", Risk: "0 allows hole-196 attacks in wireless networks"},
 	{Key: "net.ipv6.conf.*.suppress_frag_ndisc", Kind: Boolean, Scope: PerNamespace,
 		Does: "ignores fragmented neighbour discovery (RFC 6980)", Risk: "0 goes round neighbour discovery guards"},
+	{Key: "net.ipv6.conf.*.disable_policy", Kind: Boolean, Scope: PerNamespace,
+		Does: "checks no IPsec policy on the interface", Risk: "1 takes clear text"},
 	{Key: "net.ipv6.conf.*.ignore_routes_with_linkdown", Kind: Boolean, Scope: PerNamespace,
 		Does: "skips routes whose link is down", Risk: "0 sends into a dead link"},
 }

@@ -55,6 +55,7 @@ var conntrackTimeoutKeys = []Entry{
 	timeout("tcp_timeout_close", "a connection that was reset", "long keeps dead ones"),
 	timeout("tcp_timeout_max_retrans", "a connection that retransmits without an answer", "long keeps dead ones"),
 	timeout("tcp_timeout_unacknowledged", "a connection with data that nobody acknowledges", "long keeps dead ones"),
+	timeout("sctp_timeout_established", "an idle SCTP association", "long keeps dead ones"),
 	timeout("generic_timeout", "a flow of another protocol", "long keeps dead ones"),
 	timeout("udp_timeout", "a datagram without an answer", "long keeps scans in the table"),
 	timeout("udp_timeout_stream", "a UDP flow with answers", "short breaks idle UDP services"),

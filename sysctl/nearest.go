@@ -38,16 +38,16 @@ func withInterface(catalogued, key string) string {
 	return strings.Replace(catalogued, "*", device, 1)
 }
 
-// leaves that many directories have tell nothing about the directory that was meant.
+// minLeaf is the length from which a last component tells which key was meant; short ones stand in many directories.
 const minLeaf = 8
 
-// sameLeaf says whether two keys of one tree, or one key and a bare last component, end alike.
+// sameLeaf says whether two keys below net, or one key and a bare last component, end alike.
 func sameLeaf(catalogued, key string) bool {
 	leaf := catalogued[strings.LastIndexByte(catalogued, '.')+1:]
 	if !strings.Contains(key, ".") {
 		return leaf == key
 	}
-	return len(leaf) >= minLeaf && leaf == key[strings.LastIndexByte(key, '.')+1:]
+	return len(leaf) >= minLeaf && strings.HasPrefix(key, "net.") && leaf == key[strings.LastIndexByte(key, '.')+1:]
 }
 
 // typos counts the letters to insert, delete, replace or swap with their neighbour to get from a to b (the optimal
