@@ -1,0 +1,82 @@
+package sysctl
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/tcpguard/tcpguard/policy"
+)
+
+// Resolve gives the settings that a bundle asks for, sorted by key: those declared, and those derived from its capacity.
+// A declared value wins over a derived one of the same key. The notes warn where it is too small for the declared load,
+// and where the load does not fit the host.
+func Resolve(b *policy.Bundle, facts policy.Facts) ([]Setting, []Note) {
+	settings := make([]Setting, 0, len(b.Sysctls))
+	for _, s := range b.Sysctls {
+		settings = append(settings, declared(s))
+	}
+	var notes []Note
+	if b.Capacity != nil {
+		derived, warnings := Derive(*b.Capacity, facts, os.Getpagesize())
+		notes = warnings
+		for _, d := range derived {
+			i := slices.IndexFunc(settings, func(s Setting) bool { return s.Key == d.Key })
+			if i < 0 {
+				settings = append(settings, d)
+				continue
+			}
+			merged, warning := merge(settings[i], d)
+			settings[i] = merged
+			if warning != nil {
+				notes = append(notes, *warning)
+			}
+		}
+	}
+	slices.SortFunc(settings, func(a, b Setting) int { return strings.Compare(a.Key, b.Key) })
+	return settings, notes
+}
+
+// declared turns what the language says into a setting. Keys are brought into normal form once more, because everything
+// here compares them as text.
+func declared(s policy.Sysctl) Setting {
+	key := s.Key
+	if normal, err := ParseKey(key); err == nil {
+		key = normal
+	}
+	return Setting{
+		Key: key, Want: s.Want, Bound: s.Bound, OnMissing: s.OnMissing, OnRemove: s.OnRemove, Address: s.Address(), Range: s.Range,
+	}
+}
+
+// merge decides between a declared and a derived setting of one key. Two floors give the higher one. A value or a
+// ceiling is somebody's decision and holds; when it is too small for the load, it is named together with what the load
+// needs.
+func merge(own, derived Setting) (Setting, *Note) {
+	if own.Bound == policy.AtLeast {
+		higher := target(policy.AtLeast, derived.Want, own.Want)
+		if !Equal(own.Key, higher, own.Want) {
+			own.Want, own.Reason = higher, derived.Reason
+		}
+		return own, nil
+	}
+	if own.Bound == policy.Exact && Satisfies(own.Key, policy.AtLeast, derived.Want, own.Want) {
+		return own, nil
+	}
+	what := quote(own.Want)
+	if own.Bound == policy.AtMost {
+		what = "at most " + what // a setting has one bound, so the floor of the load is not applied
+	}
+	text := fmt.Sprintf("%s is declared as %s, capacity%s needs at least %s (%s): only what is declared holds",
+		own.Key, what, at(derived.Range), quote(derived.Want), derived.Reason)
+	return own, &Note{Address: own.Address, Key: own.Key, Text: text, Range: own.Range}
+}
+
+// at prints a place in brackets, or nothing.
+func at(r policy.Range) string {
+	if place := r.String(); place != "" {
+		return " (" + place + ")"
+	}
+	return ""
+}
