@@ -27,7 +27,8 @@ type command struct {
 	Stdin string // file; "" is empty input
 	Into  string // file that takes standard output; "" keeps the beginning in usage.Stdout
 	Env   []string
-	OK    []int // exit codes that are no failure, besides 0
+	OK    []int         // exit codes that are no failure, besides 0
+	Limit time.Duration // after which the process is killed, which is no failure; 0 waits for ever
 }
 
 // usage is what a process took.
@@ -37,6 +38,7 @@ type usage struct {
 	Code      int
 	Stdout    string
 	Stderr    string
+	Limited   bool   // it was killed after command.Limit
 	Failed    string // the process could not be run
 }
 
@@ -82,7 +84,7 @@ func (b *bench) run(c command) usage {
 // must is run for a process that has to succeed.
 func (b *bench) must(c command) usage {
 	u := b.run(c)
-	ok := u.Code == 0
+	ok := u.Code == 0 || u.Limited
 	for _, code := range c.OK {
 		ok = ok || u.Code == code
 	}
@@ -128,8 +130,14 @@ func measure(c command) usage {
 	}
 	started := time.Now()
 	err := inNetns(c.Netns, cmd.Start)
+	limited := false
 	if err == nil {
+		if c.Limit > 0 {
+			killer := time.AfterFunc(c.Limit, func() { _ = cmd.Process.Kill() })
+			defer killer.Stop()
+		}
 		err = cmd.Wait()
+		limited = c.Limit > 0 && time.Since(started) >= c.Limit
 	}
 	wall := time.Since(started)
 	var exit *exec.ExitError
@@ -140,7 +148,7 @@ func measure(c command) usage {
 	return usage{
 		Wall: wall, CPU: state.UserTime() + state.SystemTime(),
 		PeakKiB: state.SysUsage().(*syscall.Rusage).Maxrss, // KiB on Linux, getrusage(2)
-		Code:    state.ExitCode(), Stdout: stdout.String(), Stderr: stderr.String(),
+		Code:    state.ExitCode(), Stdout: stdout.String(), Stderr: stderr.String(), Limited: limited,
 	}
 }
 
