@@ -125,11 +125,14 @@ func (l *loader) reportList(path string, rng hcl.Range, err error) {
 	}
 	at := hcl.Range{Filename: path, Start: hcl.Pos{Line: pe.Line, Column: max(1, pe.Column)}}
 	at.End = hcl.Pos{Line: pe.Line, Column: at.Start.Column + len(pe.Text)}
-	detail := pe.Reason + "."
+	summary, detail := "Bad line in list file", pe.Reason+"."
+	if strings.HasPrefix(pe.Reason, "the list ") { // about the whole, not this line
+		summary = "List file too large"
+	}
 	if pe.Text != "" {
 		detail = fmt.Sprintf("%q: %s.", pe.Text, pe.Reason)
 	}
-	l.report.errorWithLine(at, l.lineOf(path, pe.Line), "Bad line in list file", detail, place{"the list is declared", rng})
+	l.report.errorWithLine(at, l.lineOf(path, pe.Line), summary, detail, place{"the list is declared", rng})
 }
 
 // lineOf reads one line again, for it is not kept while parsing.
@@ -155,10 +158,10 @@ func (l *loader) lineOf(path string, line int) string {
 }
 
 // listNames reads an argument that mixes lists and addresses. Addresses become an anonymous list.
-func (l *loader) listNames(a args, policyName, argument string) (names []string, entries []element) {
+func (l *loader) listNames(a args, policyName, argument string) (names []string, entries []element, ok bool) {
 	all, _, ok := a.elements(argument, `[list.blocklist, "192.0.2.0/24"]`)
 	if !ok {
-		return nil, nil
+		return nil, nil, false
 	}
 	seen := map[string]bool{}
 	var b addrset.Builder
@@ -184,5 +187,5 @@ func (l *loader) listNames(a args, policyName, argument string) (names []string,
 		l.lists[name] = &listDecl{list: List{Name: name, Anonymous: true, Addresses: b.Build(), Range: rangeOf(a.rangeOf(argument))}}
 		names = append(names, name)
 	}
-	return names, entries
+	return names, entries, true
 }

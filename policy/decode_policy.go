@@ -16,6 +16,7 @@ type policyDecl struct {
 	ports   hcl.Range
 	portsAt []writtenPort
 	entries map[string][]element // of allow, deny and only
+	unsure  bool                 // some list argument could not be read
 	tables  map[string]hcl.Range // where each limit, or its table_size, is declared
 }
 
@@ -43,7 +44,7 @@ func (l *loader) decodePolicy(b *hcl.Block) {
 	}
 	a := l.args(b.Body, policySchema, fmt.Sprintf("The policy %q", name))
 	p := &policyDecl{header: hcl.RangeBetween(b.DefRange, b.LabelRanges[0]), entries: map[string][]element{}, tables: map[string]hcl.Range{}}
-	if b.TypeRange.End.Byte > b.LabelRanges[0].Start.Byte { // JSON repeats no keyword at the label
+	if b.DefRange.Start.Byte > b.LabelRanges[0].Start.Byte { // in JSON it is the brace behind the label
 		p.header = b.LabelRanges[0]
 	}
 	p.Policy = Policy{Name: name, Protocol: TCP, Path: PathInput, Range: rangeOf(p.header)}
@@ -57,18 +58,23 @@ func (l *loader) decodePolicy(b *hcl.Block) {
 	s := a.settings(l.defaults)
 	p.Mode = s.mode
 	l.decodeWhere(a, p)
-	for argument, to := range map[string]struct {
-		names *[]string
-		rng   *Range
-	}{"allow": {&p.Allow, &p.AllowRange}, "deny": {&p.Deny, &p.DenyRange}, "only": {&p.Only, &p.OnlyRange}} {
-		if !a.has(argument) {
-			continue
-		}
-		*to.names, p.entries[argument] = l.listNames(a, name, argument)
-		*to.rng = rangeOf(a.rangeOf(argument))
-	}
+	p.Allow, p.AllowRange = l.decodeLists(a, p, "allow")
+	p.Deny, p.DenyRange = l.decodeLists(a, p, "deny")
+	p.Only, p.OnlyRange = l.decodeLists(a, p, "only")
 	l.decodeLimits(a.content.Blocks, p, s)
 	l.policies = append(l.policies, p)
+}
+
+// decodeLists reads allow, deny or only.
+func (l *loader) decodeLists(a args, p *policyDecl, argument string) ([]string, Range) {
+	if !a.has(argument) {
+		return nil, Range{}
+	}
+	before := l.report.errors
+	names, entries, ok := l.listNames(a, p.Name, argument)
+	p.entries[argument] = entries
+	p.unsure = p.unsure || !ok || l.report.errors > before
+	return names, rangeOf(a.rangeOf(argument))
 }
 
 // decodeWhere reads what a policy covers.

@@ -60,7 +60,7 @@ func (d Diagnostic) Error() string {
 	return fmt.Sprintf("%s:%d,%d: %s", d.Range.File, d.Range.Line, d.Range.Column, text)
 }
 
-// Diagnostics is all that Load has to say, in the order of discovery.
+// Diagnostics is all that Load has to say, sorted by file, line and column.
 type Diagnostics []Diagnostic
 
 // HasErrors says whether anything forbids using the bundle.

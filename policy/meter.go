@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 
@@ -48,7 +49,16 @@ func (m *metered) Value(ctx *hcl.EvalContext) (cty.Value, hcl.Diagnostics) {
 	if diags.HasErrors() {
 		return cty.DynamicVal, diags
 	}
-	if !m.budget.spend(valueCost(v, m.budget.left) + m.weight*int64(valueLen(v))) {
+	cost := valueCost(v, m.budget.left)
+	if cost == bombCost {
+		return cty.DynamicVal, hcl.Diagnostics{{
+			Severity: hcl.DiagError,
+			Summary:  "Number too large",
+			Detail:   "This text would make a number too large to compute with.",
+			Subject:  m.Range().Ptr(),
+		}}
+	}
+	if !m.budget.spend(cost + m.weight*int64(valueLen(v))) {
 		return cty.DynamicVal, m.refuse()
 	}
 	return v, diags
@@ -141,6 +151,9 @@ func valueLen(v cty.Value) int {
 	return 0
 }
 
+// bombCost is the cost of text that no budget is enough for once it is taken for a number.
+const bombCost = math.MaxInt64 / 2
+
 // valueCost is the size of a value with everything in it, counted no further than limit. Shared parts count each
 // time, as they do for whatever walks the value.
 func valueCost(v cty.Value, limit int64) int64 {
@@ -151,7 +164,7 @@ func valueCost(v cty.Value, limit int64) int64 {
 	switch {
 	case t == cty.String:
 		if numberBomb(v.AsString()) {
-			return maxWork + 1
+			return bombCost
 		}
 		return 1 + int64(len(v.AsString())/16)
 	case t == cty.Number:
@@ -161,7 +174,11 @@ func valueCost(v cty.Value, limit int64) int64 {
 		cost := 1 + mixedCost(t)
 		for it := v.ElementIterator(); it.Next() && cost <= limit; {
 			_, e := it.Element()
-			cost += valueCost(e, limit-cost)
+			part := valueCost(e, limit-cost)
+			if part == bombCost {
+				return bombCost
+			}
+			cost += part
 		}
 		return cost
 	}

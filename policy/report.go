@@ -2,7 +2,9 @@ package policy
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
+	"slices"
 
 	"github.com/hashicorp/hcl/v2"
 )
@@ -56,12 +58,15 @@ func (r *reporter) add(s Severity, rng hcl.Range, summary, detail string, relate
 	r.diags = append(r.diags, d)
 }
 
-// finish gives everything that was reported.
+// finish gives everything that was reported, in the order of the files, whatever the order of discovery.
 func (r *reporter) finish() Diagnostics {
 	if r.dropped > 0 {
 		r.add(SeverityError, hcl.Range{}, "Too many errors", fmt.Sprintf("%d more errors are not shown.", r.dropped), nil)
 		r.dropped = 0
 	}
+	slices.SortStableFunc(r.diags, func(a, b Diagnostic) int {
+		return cmp.Or(cmp.Compare(a.Range.File, b.Range.File), cmp.Compare(a.Range.Line, b.Range.Line), cmp.Compare(a.Range.Column, b.Range.Column))
+	})
 	return r.diags
 }
 

@@ -6,13 +6,13 @@ import (
 )
 
 // nearest gives the candidate that a mistyped word most likely means, or "". A word may be wrong in a third of its
-// letters, rounded up: "polcy" and "burts" are near enough, an unrelated word of the same length is not.
+// letters, rounded up, but not in all of them: "polcy" and "pre" are near enough, an unrelated word is not.
 func nearest(word string, candidates []string) string {
 	if len(word) > 128 {
 		return ""
 	}
 	word = strings.ToLower(word)
-	best, bestDistance := "", (len(word)+2)/3+1
+	best, bestDistance := "", min((len(word)+2)/3, len(word)-1)+1
 	for _, c := range candidates {
 		if d := distance(word, strings.ToLower(c), bestDistance+1); d < bestDistance || d == bestDistance && best != "" && c < best {
 			best, bestDistance = c, d
@@ -21,32 +21,31 @@ func nearest(word string, candidates []string) string {
 	return best
 }
 
-// distance is the Levenshtein distance of a and b in bytes, or limit when it is not below limit.
+// distance is the number of letters to insert, delete, replace or swap with their neighbour that makes b of a, or
+// limit when it is not below limit.
 func distance(a, b string, limit int) int {
 	if len(a)-len(b) >= limit || len(b)-len(a) >= limit {
 		return limit
 	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
+	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
 	}
 	for i := 1; i <= len(a); i++ {
-		diagonal, least := row[0], i
 		row[0] = i
 		for j := 1; j <= len(b); j++ {
-			cost := diagonal
+			replaced := last[j-1]
 			if a[i-1] != b[j-1] {
-				cost++
+				replaced++
 			}
-			diagonal = row[j]
-			row[j] = min(cost, row[j]+1, row[j-1]+1)
-			least = min(least, row[j])
+			row[j] = min(replaced, last[j]+1, row[j-1]+1)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], before[j-2]+1)
+			}
 		}
-		if least >= limit {
-			return limit
-		}
+		before, last, row = last, row, before
 	}
-	return min(row[len(b)], limit)
+	return min(last[len(b)], limit)
 }
 
 // didYouMean gives ` Did you mean "x"?` with a leading space, or "".

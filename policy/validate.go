@@ -9,7 +9,7 @@ func (l *loader) checkWhole() {
 	for _, p := range l.policies {
 		l.checkManagementPorts(p)
 		c.check(p)
-		if p.Connection == nil && p.Rate == nil && len(p.Deny) == 0 && len(p.Only) == 0 {
+		if !p.unsure && p.Connection == nil && p.Rate == nil && len(p.Deny) == 0 && len(p.Only) == 0 {
 			l.report.warnAt(p.header, "Policy without limits",
 				fmt.Sprintf("The policy %q has no connection_limit, rate_limit, deny or only, so it refuses nobody.", p.Name))
 		}

@@ -57,6 +57,9 @@ func (l *loader) typeOf(expr hcl.Expression) (typ cty.Type, broken bool) {
 		}
 	}
 	typ, diags := typeexpr.TypeConstraint(expr)
+	for _, d := range diags {
+		d.Detail += " Expected string, number, bool, any, or a type made of them such as list(string)."
+	}
 	l.reportHCL(diags)
 	return typ, diags.HasErrors()
 }

@@ -1,0 +1,76 @@
+package policy
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/txtar"
+)
+
+// fuzzLimit is how long one small input may take: far more than any takes, far less than a hang.
+const fuzzLimit = 10 * time.Second
+
+// FuzzLoad feeds policy files, native and JSON, with a list file and a variable file beside them. No input may panic,
+// hang, or give a diagnostic that cannot be shown.
+func FuzzLoad(f *testing.F) {
+	archives, err := filepath.Glob("testdata/diagnostics/*.txtar")
+	if err != nil || len(archives) == 0 {
+		f.Fatalf("no seeds: %v", err)
+	}
+	for _, path := range archives {
+		a, err := txtar.ParseFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, file := range a.Files {
+			if file.Name != "want" {
+				f.Add(string(file.Data), "192.0.2.1\n10.0.0.0/8\n", "x = 1\n", strings.HasSuffix(file.Name, ".json"))
+			}
+		}
+	}
+	f.Add(exampleNative, "::1\n", "https_max = 5\n", false)
+	f.Add(exampleJSON, "::1\n", `{"https_max": 5}`, true)
+	f.Add(`list "l" { file = "list.txt" }`, "10.0.0.1-10.0.0.0", "a = [1, \"${1}\"]", false)
+	f.Fuzz(func(t *testing.T, source, list, vars string, isJSON bool) {
+		dir := t.TempDir()
+		name, varName := "web.hcl", "v.vars"
+		if isJSON {
+			name, varName = "web.hcl.json", "v.json"
+		}
+		for file, text := range map[string]string{name: source, "list.txt": list, varName: vars} {
+			if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		start := time.Now()
+		bundle, diags := Load(Options{
+			Paths:          []string{filepath.Join(dir, name)},
+			VarFiles:       []string{filepath.Join(dir, varName)},
+			Env:            []string{"TCPGUARD_VAR_x=" + list},
+			Facts:          Facts{Name: "h", CPUs: 2, MemoryMiB: 1024, Interfaces: []string{"eth0"}},
+			CheckSysctl:    fakeCatalog,
+			MaxListEntries: 1000,
+		})
+		if d := time.Since(start); d > fuzzLimit {
+			t.Fatalf("took %s", d)
+		}
+		var text strings.Builder
+		if err := diags.WriteText(&text, 78, false); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := diags.MarshalJSON(); err != nil {
+			t.Fatal(err)
+		}
+		if diags.HasErrors() {
+			return
+		}
+		for _, p := range bundle.Policies {
+			if len(p.Ports) == 0 || !namePattern.MatchString(p.Name) || p.Connection != nil && p.Connection.Max == 0 || p.Rate != nil && p.Rate.Burst == 0 {
+				t.Fatalf("accepted %+v", p)
+			}
+		}
+	})
+}
