@@ -1,0 +1,160 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/tcpguard/tcpguard/internal/nettest"
+)
+
+// TestMain makes the test binary the program too: scripts run it as tcpguard.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"tcpguard": main})
+}
+
+// TestScripts runs testdata/script/*.txtar, a file for each command and exit code. In a script
+//
+//	netns           makes a network namespace, whose name is then $NS; scripts ask for [root] before
+//	in COMMAND      runs a program in it, with or without ! before
+//	sysctls         copies what the namespace shows of the kernel's settings to $SYSCTL, for --sysctl-root
+//	replace A B F   replaces a text in a file
+//	code N COMMAND  runs tcpguard and wants exit code N; stdout and stderr see what it printed
+func TestScripts(t *testing.T) {
+	examples, err := filepath.Abs("../../examples/policies")
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("EXAMPLES", examples)
+			env.Setenv("TCPGUARD_STATE_DIR", filepath.Join(env.WorkDir, ".state"))
+			env.Setenv("TCPGUARD_RUN_DIR", filepath.Join(env.WorkDir, ".run"))
+			env.Setenv("PATH", os.Getenv("PATH")+":/usr/sbin:/sbin")
+			return nil
+		},
+		Condition: func(name string) (bool, error) {
+			if name == "root" {
+				return os.Geteuid() == 0, nil
+			}
+			return false, fmt.Errorf("unknown condition %q", name)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"code": wantCode, "netns": makeNamespace, "in": inNamespace, "sysctls": copySysctls, "replace": replaceText,
+		},
+	})
+}
+
+// scriptT makes a script what nettest wants of a test.
+type scriptT struct{ *testscript.TestScript }
+
+func (scriptT) Helper()                      {}
+func (t scriptT) Cleanup(f func())           { t.Defer(f) }
+func (t scriptT) Logf(f string, args ...any) { t.TestScript.Logf(f, args...) }
+func (t scriptT) Skipf(f string, args ...any) {
+	// A script engine's own skip takes a reason only from the script, so the script's test is skipped by its parent.
+	panic("scripts ask for [root] before netns: " + fmt.Sprintf(f, args...))
+}
+
+type namespaceKey struct{}
+
+func makeNamespace(ts *testscript.TestScript, _ bool, _ []string) {
+	ns := nettest.New(scriptT{ts})
+	ts.Setenv("NS", ns.Name())
+	ts.Setenv("TCPGUARD_NETNS", ns.Name())
+}
+
+func inNamespace(ts *testscript.TestScript, neg bool, args []string) {
+	err := ts.Exec("ip", append([]string{"netns", "exec", ts.Getenv("NS")}, args...)...)
+	if (err != nil) != neg {
+		ts.Fatalf("%s: error is %v", strings.Join(args, " "), err)
+	}
+}
+
+func replaceText(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 3 {
+		ts.Fatalf("usage: replace OLD NEW FILE")
+	}
+	old := ts.ReadFile(args[2])
+	if !strings.Contains(old, args[0]) {
+		ts.Fatalf("%s has no %q", args[2], args[0])
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[2]), []byte(strings.ReplaceAll(old, args[0], args[1])), 0o644))
+}
+
+// wantCode runs tcpguard and compares its exit code, which exec alone does not tell.
+func wantCode(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) < 1 {
+		ts.Fatalf("usage: code N [ARGUMENT...]")
+	}
+	err := ts.Exec("tcpguard", args[1:]...)
+	got := 0
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+		got = exit.ExitCode()
+	} else if err != nil {
+		ts.Fatalf("run tcpguard: %v", err)
+	}
+	if args[0] != strconv.Itoa(got) {
+		ts.Fatalf("exit code is %d, want %s", got, args[0])
+	}
+}
+
+// copySysctls makes a tree of plain files with what the namespace shows, so that a test can write keys that belong to
+// the whole machine.
+func copySysctls(ts *testscript.TestScript, _ bool, _ []string) {
+	root := ts.MkAbs("sysctl")
+	script := `cd /proc/sys && find . -type f -perm -u=rw \( -path './net/*' -o -path './fs/*' -o -path './vm/*' -o -path './kernel/*' \) ` +
+		`| while read -r f; do v=$(cat "$f" 2>/dev/null) || continue; mkdir -p "$1/${f%/*}"; printf '%s\n' "$v" >"$1/$f"; done`
+	ts.Check(ts.Exec("sh", "-c", script, "copy", root))
+	ts.Setenv("SYSCTL", root)
+	ts.Setenv("TCPGUARD_SYSCTL_ROOT", root)
+}
+
+func TestProgressSpeaksUpWhereThereIsNoTerminal(t *testing.T) {
+	lines := make(chan string, 16)
+	p := startProgress(lineWriter(lines), false, time.Millisecond)
+	defer p.stop()
+	p.step("commit")
+	for {
+		select {
+		case line := <-lines:
+			if strings.HasPrefix(line, "still committing to nftables, ") {
+				return
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatal("no line came")
+		}
+	}
+}
+
+func TestProgressOnATerminalLeavesNothingBehind(t *testing.T) {
+	var out strings.Builder
+	p := startProgress(&out, true, time.Hour)
+	p.step("verify")
+	p.stop()
+	p.stop()
+	if got, want := out.String(), "\r\x1b[Kreading back … 0s\r\x1b[K"; got != want {
+		t.Errorf("wrote %q, want %q", got, want)
+	}
+}
+
+// lineWriter passes on what is written, dropping what nobody takes.
+type lineWriter chan string
+
+func (w lineWriter) Write(p []byte) (int, error) {
+	select {
+	case w <- string(p):
+	default:
+	}
+	return len(p), nil
+}
