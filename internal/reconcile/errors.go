@@ -1,8 +1,8 @@
 package reconcile
 
 import (
-	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/tcpguard/tcpguard/policy"
 )
@@ -87,7 +87,8 @@ func (e *StepError) Error() string {
 	if place := e.Range.String(); place != "" {
 		text += " (" + place + ")"
 	}
-	return text + ": " + e.Err.Error()
+	// Errors from below often begin with the address too.
+	return text + ": " + strings.TrimPrefix(e.Err.Error(), e.Address+": ")
 }
 
 // Unwrap gives the cause.
@@ -95,6 +96,3 @@ func (e *StepError) Unwrap() error { return e.Err }
 
 // refused makes an ErrRefused with a formatted cause.
 func refused(format string, args ...any) error { return &ErrRefused{Err: fmt.Errorf(format, args...)} }
-
-// errStale is what a Kernel's Commit returns (wrapped) when another program changed nftables since the reading.
-var errStale = errors.New("nftables was changed by another program since it was read")

@@ -1,4 +1,0 @@
-package reconcile
-
-// work is the part of a plan that is committed.
-type work struct{}
