@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -16,23 +15,19 @@ import (
 // front of the set, so the cost grows with the square of the number.
 const maxDump = 4096
 
-// dumped says whether Read fetches a set's elements: of verdict maps always, of other sets if they are small and
-// neither filled by rules nor the content of a list (by its name: "list.*", or ending in ".v4", ".v6" or ".net").
+// dumped says whether Read fetches a set's elements: of verdict maps always, of other sets if they are small and not
+// filled by rules. A kernel before Linux 6.16 does not count, so its word is the declared size there; the set of a list
+// always declares one.
 func dumped(s *enforcer.Set) bool {
 	switch {
 	case s.Dynamic || s.Raw != nil:
 		return false
 	case s.Verdicts:
 		return true
-	case strings.HasPrefix(s.Name, "list."):
-		return false
+	case s.Count >= 0:
+		return s.Count <= maxDump
 	}
-	for _, suffix := range []string{".v4", ".v6", ".net"} {
-		if strings.HasSuffix(s.Name, suffix) {
-			return false
-		}
-	}
-	return s.Count <= maxDump && s.Size <= maxDump
+	return s.Size <= maxDump
 }
 
 func (c *Conn) readElements(rs *enforcer.Ruleset) error {
@@ -51,6 +46,7 @@ func (c *Conn) readElements(rs *enforcer.Ruleset) error {
 		}
 		var known bool
 		s.Elements, known = d.elements(s)
+		s.Listed = true
 		if !known {
 			s.Raw = bytes.Clone(d.foreign)
 		}
