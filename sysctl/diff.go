@@ -75,7 +75,7 @@ func diffOne(s Setting, state State, opt Options) (step *Step, skip, wrong strin
 	}
 	if state.Missing {
 		if s.OnMissing == policy.MissingSkip {
-			return nil, s.Key + " is missing here: skipped" + missingHint(s.Key), ""
+			return nil, s.Key + " is missing here" + missingHint(s.Key) + ": skipped", ""
 		}
 		return nil, "", "this kernel or network namespace has no " + s.Key + missingHint(s.Key)
 	}
@@ -102,10 +102,12 @@ func missingHint(key string) string {
 	switch {
 	case !ok:
 		return ""
+	case e.Until != "":
+		return " (it was there up to Linux " + e.Until + ")"
 	case e.Since != "":
-		return ", which came with Linux " + e.Since
+		return " (it came with Linux " + e.Since + ")"
 	case e.Module != "":
-		return ", which exists once the module " + e.Module + " is loaded"
+		return " (it appears when the module " + e.Module + " is loaded)"
 	}
 	return ""
 }

@@ -88,12 +88,14 @@ func (r *Restoration) add(key string, o Original, state State, epoch string) {
 func restoreOrder(steps []Step) []Step {
 	// Ordering the steps as if they had been applied, and turning that round, keeps pairs that bound each other legal.
 	applied := make([]Step, len(steps))
+	byKey := make(map[string]Step, len(steps))
 	for i, s := range steps {
 		applied[i] = s.Undo()
+		byKey[s.Key] = s
 	}
 	back := make([]Step, 0, len(steps))
 	for _, s := range slices.Backward(Order(applied)) {
-		back = append(back, s.Undo())
+		back = append(back, byKey[s.Key])
 	}
 	slices.SortStableFunc(back, func(a, b Step) int { return cmp.Compare(follower(a.Key), follower(b.Key)) })
 	return back
