@@ -1,7 +1,7 @@
 package packettest
 
 import (
-	"bytes"
+	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/tcpguard/tcpguard/enforcer"
+	"github.com/tcpguard/tcpguard/enforcer/nft"
+	"github.com/tcpguard/tcpguard/internal/addrset"
 	"github.com/tcpguard/tcpguard/internal/nettest"
 	"github.com/tcpguard/tcpguard/policy"
 )
@@ -28,6 +30,7 @@ type guard struct {
 	*nettest.Topology
 	t      *testing.T
 	server *nettest.Server
+	conn   *nft.Conn // to the guarded namespace, from the first apply on
 }
 
 // family is one of the two address families, with what tests need of it.
@@ -67,7 +70,11 @@ func inFamilies(t *testing.T, test func(t *testing.T, f family, g *guard)) {
 	nettest.Need(t)
 	nettest.NeedProgram(t, "nft")
 	for _, f := range families {
-		t.Run(f.name, func(t *testing.T) { test(t, f, guardPair(t)) })
+		t.Run(f.name, func(t *testing.T) {
+			// Most of a test's time is spent waiting for answers that must not come.
+			t.Parallel()
+			test(t, f, guardPair(t))
+		})
 	}
 }
 
@@ -94,19 +101,60 @@ func compile(t *testing.T, text string) *enforcer.Ruleset {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := nft.Normalize(ruleset); err != nil {
+		t.Fatal(err)
+	}
 	return ruleset
 }
 
-// apply makes the guarded namespace hold the policies.
+// open connects to the guarded namespace's nftables.
+func (g *guard) open() *nft.Conn {
+	g.t.Helper()
+	var conn *nft.Conn
+	g.Guarded().Do(g.t, func() {
+		var err error
+		if conn, err = nft.Open(); err != nil {
+			g.t.Fatal(err)
+		}
+	})
+	g.t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+// apply leads the guarded namespace from whatever it holds to the policies, in one transaction, and makes sure that
+// reading back finds nothing left to do.
 func (g *guard) apply(text string) {
 	g.t.Helper()
-	ruleset := compile(g.t, text)
-	var out bytes.Buffer
-	if err := ruleset.WriteText(&out); err != nil {
+	if g.conn == nil {
+		g.conn = g.open()
+	}
+	if err := commit(g.conn, compile(g.t, text)); err != nil {
 		g.t.Fatal(err)
 	}
-	nettest.NftLoad(g.t, g.Guarded(), "add table inet tcpguard\ndelete table inet tcpguard\n"+out.String())
 }
+
+func commit(conn *nft.Conn, desired *enforcer.Ruleset) error {
+	actual, generation, err := conn.Read()
+	if err != nil {
+		return err
+	}
+	if err := conn.Commit(enforcer.Diff(actual, desired, nothingKept{}).Transaction, generation); err != nil {
+		return err
+	}
+	now, _, err := conn.Read()
+	if err != nil {
+		return err
+	}
+	if left := enforcer.Diff(now, desired, nothingKept{}); len(left.Drift) > 0 {
+		return fmt.Errorf("after the commit the kernel differs: %+v", left.Drift)
+	}
+	return nil
+}
+
+// nothingKept knows no old content, so a changed list replaces its set.
+type nothingKept struct{}
+
+func (nothingKept) Part(string) (addrset.Part, bool) { return addrset.Part{}, false }
 
 // dial makes one attempt to reach the guarded port of an address.
 func (g *guard) dial(from, to netip.Addr) nettest.Outcome {

@@ -71,6 +71,13 @@ func (s *syns) one() {
 	s.sent++
 }
 
+func (s *syns) send(n int) {
+	s.g.t.Helper()
+	for range n {
+		s.one()
+	}
+}
+
 func TestTokenBucketRefillsAtItsRate(t *testing.T) {
 	inFamilies(t, func(t *testing.T, f family, g *guard) {
 		const burst, perSecond = 3, 20
@@ -107,9 +114,7 @@ func TestFixedWindowOpensAnewWhenItHasPassed(t *testing.T) {
 			}
 		}`, port, count, window))
 		s := &syns{Sender: nettest.NewSender(t, g.Client), g: g, from: f.spoof(1, 1), to: f.server}
-		for range 10 {
-			s.one()
-		}
+		s.send(10)
 		g.counts(map[string]uint64{"policy.web.accepted": count, "policy.web.rate_limit": 10 - count})
 		// Going on without a pause must not keep the window from ending.
 		nettest.Await(t, 5*time.Second, "the second window", func() bool {
@@ -120,9 +125,7 @@ func TestFixedWindowOpensAnewWhenItHasPassed(t *testing.T) {
 		if passed := s.last.Sub(s.first); passed < window-10*time.Millisecond || passed > window+500*time.Millisecond {
 			t.Errorf("the second window came after %v, want %v", passed, window)
 		}
-		for range 10 {
-			s.one()
-		}
+		s.send(10)
 		g.counts(map[string]uint64{"policy.web.accepted": 2 * count, "policy.web.rate_limit": uint64(s.sent) - 2*count})
 	})
 }
