@@ -22,8 +22,10 @@ func (c Conflict) String() string {
 	if c.Setting.Bound != policy.Exact {
 		want = string(c.Setting.Bound) + " " + want
 	}
-	return fmt.Sprintf("%s:%d sets %s = %s at every boot, declared is %s", c.File, c.Line, c.Setting.Key, quote(c.Value), want)
+	return fmt.Sprintf("%s sets %s = %s at every boot, declared is %s", c.place(), c.Setting.Key, quote(c.Value), want)
 }
+
+func (c Conflict) place() string { return fmt.Sprintf("%s:%d", c.File, c.Line) }
 
 // Conflicts finds the sysctl.d lines below root that fight with settings, in the order of settings. Only the line that
 // wins for a key counts. The error is that of LoadDropins; conflicts found in spite of it are returned.
