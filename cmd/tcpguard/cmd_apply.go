@@ -32,6 +32,7 @@ tcpguard ends, until "tcpguard destroy" or a reboot.`,
   tcpguard apply --policy web.hcl --auto-approve --lock-timeout 30s`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			a.streaming()
 			if err := a.checkAsk("apply", autoApprove); err != nil {
 				return err
 			}
@@ -61,7 +62,6 @@ func lockFlag(cmd *cobra.Command, d *time.Duration) {
 
 // change plans, asks, carries out and reports.
 func (a *app) change(ctx context.Context, c change) error {
-	a.streaming()
 	var approved *reconcile.Plan
 	if !c.autoApprove {
 		plan, err := a.planned(ctx, c.plan)

@@ -21,6 +21,7 @@ Counters, live counts and lists in the kernel go with the table.`,
   tcpguard destroy --auto-approve --keep-sysctl`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			a.streaming()
 			if err := a.checkAsk("destroy", autoApprove); err != nil {
 				return err
 			}

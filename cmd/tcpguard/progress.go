@@ -25,17 +25,19 @@ type progress struct {
 	terminal bool
 	started  time.Time
 
-	mu   sync.Mutex
-	text string
-	done chan struct{}
-	gone sync.WaitGroup
+	mu    sync.Mutex
+	text  string
+	drawn bool
+	done  chan struct{}
+	gone  sync.WaitGroup
 }
 
-// startProgress begins to tell; stop ends it. On a terminal the line is drawn ten times in an interval.
+// startProgress begins to tell; stop ends it. On a terminal the line is drawn twenty times in an interval, for the first
+// time after the first of them, so that short work draws nothing there either.
 func startProgress(w io.Writer, terminal bool, interval time.Duration) *progress {
 	p := &progress{w: w, terminal: terminal, started: time.Now(), text: "starting", done: make(chan struct{})}
 	if terminal {
-		interval /= 10
+		interval /= 20
 	}
 	p.gone.Add(1)
 	go p.follow(interval)
@@ -60,6 +62,7 @@ func (p *progress) follow(interval time.Duration) {
 
 // draw writes the line; the caller holds the lock.
 func (p *progress) draw() {
+	p.drawn = true
 	elapsed := time.Since(p.started).Round(time.Second)
 	if p.terminal {
 		fmt.Fprintf(p.w, "\r\x1b[K%s … %s", p.text, elapsed)
@@ -76,9 +79,6 @@ func (p *progress) step(name string) {
 	if text, ok := stepTexts[name]; ok {
 		p.text = text
 	}
-	if p.terminal {
-		p.draw()
-	}
 }
 
 // stop ends the telling and clears the line. It may be called twice.
@@ -93,7 +93,7 @@ func (p *progress) stop() {
 	}
 	p.mu.Unlock()
 	p.gone.Wait()
-	if p.terminal {
+	if p.terminal && p.drawn {
 		fmt.Fprint(p.w, "\r\x1b[K")
 	}
 }

@@ -89,7 +89,8 @@ func writeChange(w io.Writer, c reconcile.Change, place string, s Style) {
 	remarks := c.Notes
 	heading := place
 	switch {
-	case c.Reason == "":
+	case c.Reason == "", c.Reason == "declared", c.Reason == "changed":
+		// The sign and the values say that already.
 	case c.Action == reconcile.ActionDelete || c.Action == reconcile.ActionRepair || place == "":
 		heading = c.Reason
 	default:
@@ -123,6 +124,9 @@ func writeColumns(w io.Writer, margin string, width int, text, plain, second str
 
 // changeDetails gives a line for each value that differs: "max: 64 -> 100". A sysctl has one value and needs no name.
 func changeDetails(c reconcile.Change) []string {
+	if c.Action == reconcile.ActionCreate && c.Kind == reconcile.KindNFTables {
+		return inventory(c.After)
+	}
 	var lines []string
 	for _, a := range reconcile.Changed(c.Before, c.After) {
 		name := a.Name + ": "
@@ -139,6 +143,31 @@ func changeDetails(c reconcile.Change) []string {
 		default:
 			lines = append(lines, name+a.Before+" -> not set")
 		}
+	}
+	return lines
+}
+
+// inventoryWidth is where the values of something new go on in another line, in columns.
+const inventoryWidth = 90
+
+// inventory gives all values of something new, several to a line.
+func inventory(values reconcile.Attributes) []string {
+	var lines []string
+	line := ""
+	for _, a := range values {
+		item := a.Name + ": " + a.Value
+		switch {
+		case line == "":
+			line = item
+		case len(line)+len(item) < inventoryWidth:
+			line += "; " + item
+		default:
+			lines = append(lines, line+";")
+			line = item
+		}
+	}
+	if line != "" {
+		lines = append(lines, line)
 	}
 	return lines
 }

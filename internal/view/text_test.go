@@ -24,7 +24,7 @@ func example() *reconcile.Plan {
 			},
 			{
 				Address: "policy.ssh", Kind: reconcile.KindNFTables, Action: reconcile.ActionCreate,
-				After: reconcile.Attributes{{Name: "ports", Value: "22"}}, Range: at("/etc/p/bastion.hcl", 13),
+				After: reconcile.Attributes{{Name: "mode", Value: "enforce"}, {Name: "ports", Value: "22"}}, Reason: "declared", Range: at("/etc/p/bastion.hcl", 13),
 			},
 			{
 				Address: "policy.ssh.rate_limit", Kind: reconcile.KindNFTables, Action: reconcile.ActionRepair,
@@ -54,7 +54,7 @@ func example() *reconcile.Plan {
 
 const exampleText = `  - policy.legacy                        no longer declared
   + policy.ssh                           bastion.hcl:13
-      ports: 22
+      mode: enforce; ports: 22
   ! policy.ssh.rate_limit                missing from the kernel: will be put back
   ~ policy.web.connection_limit          web.hcl:14
       max: 64 -> 100                     live counts restart for this limit
