@@ -138,6 +138,10 @@ func ReadPart(r io.Reader) (Part, error) {
 		}
 		sum.Write(block)
 		left -= len(block)
+		// Doubling never holds more than twice what has been read, and the promise ends it, so nothing is left over.
+		if need := p.len() + len(block)/width; need > p.capacity() {
+			p.reserve(min(count, 2*need))
+		}
 		for ; len(block) > 0; block = block[width:] {
 			if err := p.pushOrdered(decode(p.Kind, block)); err != nil {
 				return Part{}, err

@@ -136,6 +136,25 @@ func TestAPromiseOfElementsTakesNoMemory(t *testing.T) {
 	}
 }
 
+// TestReadPartLeavesLittleGarbage bounds all that is allocated: the result and what doubling left behind.
+func TestReadPartLeavesLittleGarbage(t *testing.T) {
+	s, err := Parse(bytes.NewReader(listText(300_000, randomIPv4)), Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := stored(t, s.Part(Addrs4))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	p, err := ReadPart(bytes.NewReader(file))
+	runtime.ReadMemStats(&after)
+	if err != nil || cap(p.Addrs4) != len(p.Addrs4) {
+		t.Fatalf("%d addresses with room for %d, %v", len(p.Addrs4), cap(p.Addrs4), err)
+	}
+	if n, limit := after.TotalAlloc-before.TotalAlloc, uint64(3*len(file)+1<<17); n > limit {
+		t.Errorf("allocated %d bytes to read a file of %d, want at most %d", n, len(file), limit)
+	}
+}
+
 func TestStoreErrorsAreReported(t *testing.T) {
 	p := mustParse(t, mixed).Part(Addrs4)
 	broken := errors.New("disk on fire")

@@ -142,3 +142,31 @@ func (p *Part) truncate(n int) {
 		p.Ranges6 = p.Ranges6[:n]
 	}
 }
+
+// capacity is how many elements there is room for.
+func (p *Part) capacity() int {
+	switch p.Kind {
+	case Addrs4:
+		return cap(p.Addrs4)
+	case Ranges4:
+		return cap(p.Ranges4)
+	case Addrs6:
+		return cap(p.Addrs6)
+	default:
+		return cap(p.Ranges6)
+	}
+}
+
+// reserve makes room for exactly n elements, which append's own growth would round up.
+func (p *Part) reserve(n int) {
+	switch p.Kind {
+	case Addrs4:
+		p.Addrs4 = append(make([]uint32, 0, n), p.Addrs4...)
+	case Ranges4:
+		p.Ranges4 = append(make([]Range4, 0, n), p.Ranges4...)
+	case Addrs6:
+		p.Addrs6 = append(make([]Addr6, 0, n), p.Addrs6...)
+	default:
+		p.Ranges6 = append(make([]Range6, 0, n), p.Ranges6...)
+	}
+}
