@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 //
 //	netns           makes a network namespace, whose name is then $NS; scripts ask for [root] before
 //	in COMMAND      runs a program in it, with or without ! before
-//	sysctls         copies what the namespace shows of the kernel's settings to $SYSCTL, for --sysctl-root
+//	sysctls         copies the machine's settings to $SYSCTL, for --sysctl-root
 //	replace A B F   replaces a text in a file
 //	code N COMMAND  runs tcpguard and wants exit code N; stdout and stderr see what it printed
 func TestScripts(t *testing.T) {
@@ -109,15 +109,17 @@ func wantCode(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// copySysctls makes a tree of plain files with what the namespace shows, so that a test can write keys that belong to
-// the whole machine.
+// copySysctls makes a tree of plain files with what this machine shows, so that a script can write keys that belong to
+// all of it. Keys that cannot be read are left out.
 func copySysctls(ts *testscript.TestScript, _ bool, _ []string) {
 	root := ts.MkAbs("sysctl")
-	script := `cd /proc/sys && find . -type f -perm -u=rw \( -path './net/*' -o -path './fs/*' -o -path './vm/*' -o -path './kernel/*' \) ` +
-		`| while read -r f; do v=$(cat "$f" 2>/dev/null) || continue; mkdir -p "$1/${f%/*}"; printf '%s\n' "$v" >"$1/$f"; done`
-	ts.Check(ts.Exec("sh", "-c", script, "copy", root))
-	ts.Setenv("SYSCTL", root)
+	for _, dir := range []string{"fs", "net/core", "net/ipv4", "net/netfilter"} {
+		ts.Check(os.MkdirAll(filepath.Join(root, filepath.Dir(dir)), 0o755))
+		// cp fails for the keys that can only be written.
+		_ = ts.Exec("cp", "-r", "--no-preserve=all", filepath.Join("/proc/sys", dir), filepath.Join(root, dir))
+	}
 	ts.Setenv("TCPGUARD_SYSCTL_ROOT", root)
+	ts.Setenv("SYSCTL", root)
 }
 
 func TestProgressSpeaksUpWhereThereIsNoTerminal(t *testing.T) {
