@@ -34,6 +34,9 @@ func (c *Conn) readElements(rs *enforcer.Ruleset) error {
 	for i := range rs.Sets {
 		s := &rs.Sets[i]
 		if !dumped(s) {
+			if err := c.correctCount(s); err != nil {
+				return fmt.Errorf("set %s: %w", s.Name, err)
+			}
 			continue
 		}
 		var d elementDump

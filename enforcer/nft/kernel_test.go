@@ -1,6 +1,7 @@
 package nft_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/tcpguard/tcpguard/enforcer"
@@ -88,4 +89,9 @@ func build(rs *enforcer.Ruleset) []enforcer.Op {
 		}
 	}
 	return ops
+}
+
+// contains says whether an error's text has the words.
+func contains(err error, words string) bool {
+	return err != nil && strings.Contains(err.Error(), words)
 }

@@ -15,8 +15,12 @@ import (
 var errInterrupted = errors.New("dump interrupted by a change")
 
 // request sends one message to nf_tables for the inet family and calls each for the body of every message that
-// answers it. With NLM_F_DUMP in flags there may be any number of those.
+// answers it. With NLM_F_DUMP in flags there may be any number of those; without, an acknowledgement is asked for too,
+// since the kernel has requests that it grants without a word.
 func (c *Conn) request(msg, flags uint16, spec func(*wire), each func(body []byte) error) error {
+	if flags&unix.NLM_F_DUMP == 0 {
+		flags |= unix.NLM_F_ACK
+	}
 	c.seq++
 	w := wire{}
 	layOut := func() {
@@ -36,11 +40,11 @@ func (c *Conn) request(msg, flags uint16, spec func(*wire), each func(body []byt
 	if err := c.send(w.buf); err != nil {
 		return err
 	}
-	return c.answers(c.seq, flags&unix.NLM_F_DUMP != 0, each)
+	return c.answers(c.seq, each)
 }
 
 // answers reads until the request of the sequence number is answered in full.
-func (c *Conn) answers(seq uint32, dump bool, each func(body []byte) error) error {
+func (c *Conn) answers(seq uint32, each func(body []byte) error) error {
 	if err := c.nl.SetReadDeadline(time.Now().Add(answerTimeout)); err != nil {
 		return err
 	}
@@ -65,7 +69,6 @@ func (c *Conn) answers(seq uint32, dump bool, each func(body []byte) error) erro
 			case len(m.body) < 4:
 				return fmt.Errorf("%w: message of %d bytes", errMalformed, len(m.body))
 			}
-			done = !dump
 			return each(m.body[4:]) // behind struct nfgenmsg
 		})
 		if err != nil || done {
