@@ -57,6 +57,12 @@ const maxInt = math.MaxInt32
 // proc_dointvec_jiffies refuses more.
 const maxSeconds = math.MaxInt32 / 1000
 
+// maxMillis and minMillis are whole ticks at every tick rate, so the kernel rounds neither.
+const (
+	maxMillis = math.MaxInt32 / 100 * 100
+	minMillis = 20
+)
+
 // Catalog gives every known key, sorted.
 func Catalog() []Entry { return slices.Clone(catalog) }
 

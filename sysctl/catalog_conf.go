@@ -22,7 +22,7 @@ var conf4Keys = []Entry{
 		Does: "forwards packets that came in by the interface; all is net.ipv4.ip_forward", Risk: "1 makes a host a router"},
 	{Key: "net.ipv4.conf.*.mc_forwarding", Kind: Boolean, Scope: PerNamespace, ReadOnly: true,
 		Does: "shows whether multicast is routed", Risk: "none"},
-	{Key: "net.ipv4.conf.*.bc_forwarding", Kind: Boolean, Scope: PerNamespace, Since: "5.0",
+	{Key: "net.ipv4.conf.*.bc_forwarding", Kind: Boolean, Scope: PerNamespace,
 		Does: "forwards directed broadcasts", Risk: "1 takes part in smurf attacks"},
 	{Key: "net.ipv4.conf.*.accept_local", Kind: Boolean, Scope: PerNamespace,
 		Does: "takes packets from outside with one of our own sources", Risk: "1 lets our address be spoofed"},

@@ -21,7 +21,7 @@ var conntrackKeys = []Entry{
 		Does: "picks up connections whose handshake was not seen", Risk: "1 tracks forged ACKs; 0 drops live connections after a restart and is needed by synproxy"},
 	{Key: "net.netfilter.nf_conntrack_tcp_be_liberal", Kind: Boolean, Scope: PerNamespace, Module: conntrackModule,
 		Does: "takes only RST outside the window for invalid", Risk: "1 lets forged segments pass, 0 calls odd but good peers invalid"},
-	{Key: "net.netfilter.nf_conntrack_tcp_ignore_invalid_rst", Kind: Boolean, Scope: PerNamespace, Since: "5.15", Module: conntrackModule,
+	{Key: "net.netfilter.nf_conntrack_tcp_ignore_invalid_rst", Kind: Boolean, Scope: PerNamespace, Since: "5.14", Module: conntrackModule,
 		Does: "does not call RST outside the window invalid", Risk: "1 lets forged RST pass"},
 	{Key: "net.netfilter.nf_conntrack_tcp_max_retrans", Kind: Integer, Max: 255, Unit: "retransmissions", Scope: PerNamespace, Module: conntrackModule,
 		Does: "retransmissions without an answer after which nf_conntrack_tcp_timeout_max_retrans holds", Risk: "low forgets slow connections"},

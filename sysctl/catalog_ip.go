@@ -86,7 +86,7 @@ var routeKeys = []Entry{
 
 // icmpKeys bound what the host answers with.
 var icmpKeys = []Entry{
-	{Key: "net.ipv4.icmp_ratelimit", Kind: Integer, Max: maxInt, Unit: "ms", Scope: PerNamespace,
+	{Key: "net.ipv4.icmp_ratelimit", Kind: Integer, Max: maxMillis, Unit: "ms", Scope: PerNamespace,
 		Does: "least time between two ICMP messages of icmp_ratemask to one host; 0 is no limit; rounded up to a tick",
 		Risk: "0 makes the host a reflector"},
 	{Key: "net.ipv4.icmp_ratemask", Kind: Bitmask, Max: 0x7ffff, Scope: PerNamespace,
@@ -105,7 +105,7 @@ var icmpKeys = []Entry{
 		Does: "does not log routers that answer broadcasts wrongly", Risk: "0 fills the log"},
 	{Key: "net.ipv4.icmp_errors_use_inbound_ifaddr", Kind: Boolean, Scope: PerNamespace,
 		Does: "sends errors from the address of the interface that the packet came in by", Risk: "1 may show internal addresses"},
-	{Key: "net.ipv6.icmp.ratelimit", Kind: Integer, Max: maxInt, Unit: "ms", Scope: PerNamespace,
+	{Key: "net.ipv6.icmp.ratelimit", Kind: Integer, Max: maxMillis, Unit: "ms", Scope: PerNamespace,
 		Does: "least time between two ICMPv6 messages to one host; 0 is no limit; rounded up to a tick", Risk: "0 makes the host a reflector"},
 	{Key: "net.ipv6.icmp.ratemask", Kind: PortList, Max: 255, Scope: PerNamespace,
 		Does: "ICMPv6 types under ratelimit, a list of numbers and ranges", Risk: "a type left out can be reflected"},

@@ -20,7 +20,7 @@ var windowKeys = []Entry{
 		Does: "data of one connection in the queues of the device", Risk: "high adds latency, low starves fast links"},
 	{Key: "net.ipv4.tcp_workaround_signed_windows", Kind: Boolean, Scope: PerNamespace,
 		Does: "takes a window without scaling for a signed number", Risk: "1 halves the window of sound peers"},
-	{Key: "net.ipv4.tcp_shrink_window", Kind: Boolean, Scope: PerNamespace,
+	{Key: "net.ipv4.tcp_shrink_window", Kind: Boolean, Scope: PerNamespace, Since: "6.5",
 		Does: "lets the window shrink when memory is short", Risk: "1 is against RFC 1122, 0 can exceed the buffer"},
 }
 

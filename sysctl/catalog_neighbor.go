@@ -31,9 +31,9 @@ func neighborDevice(prefix string, scope Scope) []Entry {
 	return []Entry{
 		{Key: prefix + "gc_stale_time", Kind: Integer, Min: 1, Max: maxSeconds, Unit: "s", Scope: scope,
 			Does: "how long an unused neighbour is kept", Risk: "long keeps stale neighbours"},
-		{Key: prefix + "base_reachable_time_ms", Kind: Integer, Min: 1, Max: maxInt, Unit: "ms", Scope: scope,
+		{Key: prefix + "base_reachable_time_ms", Kind: Integer, Min: minMillis, Max: maxMillis, Unit: "ms", Scope: scope,
 			Does: "how long, on average, a confirmed neighbour needs no new proof", Risk: "long follows a move late"},
-		{Key: prefix + "retrans_time_ms", Kind: Integer, Min: 1, Max: maxInt, Unit: "ms", Scope: scope,
+		{Key: prefix + "retrans_time_ms", Kind: Integer, Min: minMillis, Max: maxMillis, Unit: "ms", Scope: scope,
 			Does: "time between two requests for a neighbour", Risk: "long delays first packets"},
 		{Key: prefix + "delay_first_probe_time", Kind: Integer, Max: maxSeconds, Unit: "s", Scope: scope,
 			Does: "how long a stale neighbour is used before it is probed", Risk: "long sends into nothing"},
@@ -45,7 +45,7 @@ func neighborDevice(prefix string, scope Scope) []Entry {
 			Does: "multicast requests after the unicast ones, for a neighbour that was known", Risk: "low loses it when it moves"},
 		{Key: prefix + "unres_qlen_bytes", Kind: Integer, Max: maxInt, Unit: "bytes", Scope: scope,
 			Does: "packets that wait for each unresolved neighbour", Risk: "high lets a scan take memory, low drops first packets"},
-		{Key: prefix + "unres_qlen", Kind: Integer, Max: maxInt, Unit: "packets", Scope: scope,
+		{Key: prefix + "unres_qlen", Kind: Integer, Max: 1 << 19, Unit: "packets", Scope: scope,
 			Does: "unres_qlen_bytes in packets of usual size", Risk: "as unres_qlen_bytes"},
 	}
 }

@@ -43,7 +43,7 @@ var queueKeys = []Entry{
 	{Key: "net.ipv4.tcp_challenge_ack_limit", Kind: Integer, Min: 1, Max: maxInt, Unit: "packets/s", Scope: PerNamespace,
 		Does: "challenge ACKs a second (RFC 5961), which answer segments that may be forged",
 		Risk: "a low, guessable limit is the side channel of CVE-2016-5696"},
-	{Key: "net.ipv4.tcp_invalid_ratelimit", Kind: Integer, Max: maxInt, Unit: "ms", Scope: PerNamespace,
+	{Key: "net.ipv4.tcp_invalid_ratelimit", Kind: Integer, Max: maxMillis, Unit: "ms", Scope: PerNamespace,
 		Does: "least time between two ACKs that answer invalid segments of one connection; 0 is no limit; rounded up to a tick",
 		Risk: "0 lets two confused ends loop"},
 }

@@ -153,20 +153,16 @@ func (j *Journal) Declare(settings []Setting) error {
 func (j *Journal) Undone(steps []Step) error {
 	keys := maps.Clone(j.keys)
 	for _, s := range steps {
-		for _, f := range s.Follow {
-			if keys[f.Key].Follows == s.Key {
-				delete(keys, f.Key)
-			}
-		}
 		o, known := keys[s.Key]
 		if !known {
 			continue
 		}
-		if o.Applied = s.Before; Equal(s.Key, o.Value, o.Applied) {
-			delete(keys, s.Key)
-		} else {
+		if o.Applied = s.Before; !Equal(s.Key, o.Value, o.Applied) {
 			keys[s.Key] = o
+			continue
 		}
+		delete(keys, s.Key)
+		maps.DeleteFunc(keys, func(_ string, f Original) bool { return f.Follows == s.Key })
 	}
 	return j.replace(keys)
 }
