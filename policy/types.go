@@ -144,6 +144,9 @@ type Policy struct {
 	Only        []string // names of lists; when not empty, everybody else is dropped
 	Connection  *ConnectionLimit
 	Rate        *RateLimit
+	SYNFlood    *SYNFlood // nil: protect = "off"
+	Ban         *Ban
+	Log         *Log
 	Range       Range
 	AllowRange  Range
 	DenyRange   Range
@@ -250,4 +253,6 @@ type Facts struct {
 	CPUs       int      `json:"cpus"`
 	MemoryMiB  uint64   `json:"memory_mib"`
 	Interfaces []string `json:"interfaces"`
+	// MTUs gives each interface's maximum packet size in bytes; not visible to expressions.
+	MTUs map[string]int `json:"mtus"`
 }
