@@ -115,7 +115,7 @@ func (l *loader) prepare(expr hcl.Expression) (p prepared, ok bool) {
 	}
 	if inner == expr {
 		p = prepared{tree: tree, refs: tree.Variables()}
-		p.expr = l.budget.meter(tree)
+		p.expr = l.budget.meter(tree, 0)
 		return p, true
 	}
 	// A dynamic block's expression, whose wrapper carries the iterator's value.
@@ -123,7 +123,7 @@ func (l *loader) prepare(expr hcl.Expression) (p prepared, ok bool) {
 	if _, again := l.metered[tree]; !again {
 		l.metered[tree] = struct{}{}
 		p.refs = expr.Variables()
-		l.budget.meter(tree)
+		l.budget.meter(tree, 0)
 	}
 	return p, true
 }

@@ -12,9 +12,9 @@ import (
 )
 
 // maxWork bounds what all expressions of a bundle may produce together: values of collections and, for text and
-// numbers, every sixteen bytes. An honest bundle stays below a thousandth of it; nested for expressions and strings
+// numbers, every sixteen bytes. An honest bundle stays far below it; nested for expressions and strings
 // that double from local to local reach any number.
-const maxWork = 10_000_000
+const maxWork = 2_000_000
 
 // budget is the work still allowed.
 type budget struct {
@@ -78,11 +78,12 @@ func (m *metered) refuse() hcl.Diagnostics {
 	}}
 }
 
-// meter wraps, in place, those parts of an expression whose evaluation can cost more than their source is long.
-func (b *budget) meter(expr hclsyntax.Expression) hclsyntax.Expression {
+// meter wraps, in place, those parts of an expression whose evaluation can cost more than their source is long. The
+// weight is what one element of its own value costs whoever iterates over it.
+func (b *budget) meter(expr hclsyntax.Expression, weight int64) hclsyntax.Expression {
 	w := &meterWalker{budget: b}
 	_ = hclsyntax.Walk(expr, w)
-	return b.wrap(expr, 0)
+	return b.wrap(expr, weight)
 }
 
 func (b *budget) wrap(expr hclsyntax.Expression, weight int64) hclsyntax.Expression {
