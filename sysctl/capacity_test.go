@@ -162,6 +162,19 @@ func TestResolve(t *testing.T) {
 	}
 }
 
+func TestResolveTwoSpellingsOfOneKey(t *testing.T) {
+	settings, notes := Resolve(&policy.Bundle{Sysctls: []policy.Sysctl{
+		{Key: "net.ipv4.conf.eth0.100.rp_filter", Want: []string{"1"}, Bound: policy.Exact, Range: policy.Range{File: "web.hcl", Line: 3}},
+		{Key: "net.ipv4.conf.eth0/100.rp_filter", Want: []string{"2"}, Bound: policy.Exact, Range: policy.Range{File: "web.hcl", Line: 9}},
+	}}, bigHost)
+	if len(settings) != 1 || settings[0].Address != `sysctl["net.ipv4.conf.eth0/100.rp_filter"]` || Join(settings[0].Want) != "1" {
+		t.Errorf("settings %+v, want the first alone", settings)
+	}
+	if len(notes) != 1 || notes[0].Range.Line != 9 || !strings.Contains(notes[0].Text, "declared twice") || !strings.Contains(notes[0].Text, "web.hcl:3") {
+		t.Errorf("notes %+v, want both places", notes)
+	}
+}
+
 func TestText(t *testing.T) {
 	floor := optional(want("net.netfilter.nf_conntrack_max", policy.AtLeast, "524288"))
 	floor.Address, floor.Reason = "capacity", "500000 connections, 160 MiB"

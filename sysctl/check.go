@@ -32,11 +32,11 @@ func Check(key string, want []string, bound policy.Bound) *policy.SysctlProblem 
 		return checkUnknown(normal)
 	}
 	if e.ReadOnly {
-		return &policy.SysctlProblem{Kind: policy.SysctlBadBound, Text: normal + " only shows a value and cannot be set"}
+		return &policy.SysctlProblem{Kind: policy.SysctlBadBound, Text: "the kernel only shows it"}
 	}
 	if bound != policy.Exact && slices.Contains([]Kind{Bitmask, PortRange, PortList, Name, Names}, e.Kind) {
 		return &policy.SysctlProblem{Kind: policy.SysctlBadBound,
-			Text: fmt.Sprintf("%s holds a %s, which is neither large nor small: use value", normal, e.Kind)}
+			Text: fmt.Sprintf("a %s is neither large nor small, so only value makes sense", e.Kind)}
 	}
 	if text := e.check(want); text != "" {
 		return &policy.SysctlProblem{Kind: policy.SysctlOutOfRange, Text: text}

@@ -57,12 +57,12 @@ func TestCheckRefuses(t *testing.T) {
 		{"net.ipv4.tcp_sack", "2", policy.Exact, policy.SysctlOutOfRange, "", "expected 0 or 1, not 2"},
 		{"net.ipv4.ip_local_port_range", "1024", policy.Exact, policy.SysctlOutOfRange, "", "expected 2 numbers from 1 to 65535, not 1024"},
 		{"net.ipv4.ip_local_port_range", "65000 1024", policy.Exact, policy.SysctlOutOfRange, "", "expected 2 numbers from 1 to 65535 in rising order, not 65000 1024"},
-		{"net.ipv4.ip_local_port_range", "1024 65000", policy.AtLeast, policy.SysctlBadBound, "", "net.ipv4.ip_local_port_range holds a port range, which is neither large nor small: use value"},
+		{"net.ipv4.ip_local_port_range", "1024 65000", policy.AtLeast, policy.SysctlBadBound, "", "a port range is neither large nor small, so only value makes sense"},
 		{"net.ipv4.ip_local_reserved_ports", "70000", policy.Exact, policy.SysctlOutOfRange, "", "expected numbers from 0 to 65535, not 70000"},
 		{"net.ipv4.tcp_mem", "3 2 1", policy.Exact, policy.SysctlOutOfRange, "", "expected 3 numbers from 0 to 9223372036854775807 (pages) in rising order, not 3 2 1"},
 		{"net.ipv4.tcp_fastopen", "8", policy.Exact, policy.SysctlOutOfRange, "", "expected a sum of bits from 0x607, not 8"},
 		{"net.ipv4.tcp_congestion_control", "", policy.Exact, policy.SysctlOutOfRange, "", "expected one name, not nothing"},
-		{"net.netfilter.nf_conntrack_count", "1", policy.Exact, policy.SysctlBadBound, "", "net.netfilter.nf_conntrack_count only shows a value and cannot be set"},
+		{"net.netfilter.nf_conntrack_count", "1", policy.Exact, policy.SysctlBadBound, "", "the kernel only shows it"},
 	} {
 		p := Check(c.key, Fields(c.want), c.bound)
 		if p == nil {

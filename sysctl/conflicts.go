@@ -3,6 +3,7 @@ package sysctl
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/tcpguard/tcpguard/policy"
@@ -37,12 +38,22 @@ func Conflicts(settings []Setting, root string) ([]Conflict, error) {
 		if !ok {
 			continue
 		}
-		value := Fields(line.value)
+		value := line.fields()
 		if !Satisfies(s.Key, s.Bound, s.Want, value) {
 			found = append(found, Conflict{Setting: s, Value: value, File: line.file, Line: line.line})
 		}
 	}
 	return found, err
+}
+
+// fields are what the kernel takes from the line's value. The format has no comments after a value, but the kernel stops
+// reading numbers there, so people write them.
+func (d dropin) fields() []string {
+	fields := Fields(d.value)
+	if i := slices.IndexFunc(fields, func(f string) bool { return f[0] == '#' }); i >= 0 {
+		fields = fields[:i]
+	}
+	return fields
 }
 
 // winner is the line that decides about a key: the one that names it, or else the last glob that matches. A key that is

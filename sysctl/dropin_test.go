@@ -31,6 +31,8 @@ func system(t *testing.T, files map[string]string) string {
 	return root
 }
 
+// TestWhichDropinWins holds what systemd-sysctl 252 does, tried in a mount and network namespace of its own; /lib apart,
+// which is the same as /usr/lib today.
 func TestWhichDropinWins(t *testing.T) {
 	const key, iface = "net.core.somaxconn", "net.ipv4.conf.eth0/100.rp_filter"
 	for _, c := range []struct {
@@ -76,6 +78,14 @@ func TestWhichDropinWins(t *testing.T) {
 		{"a named key wins over a later glob", key, map[string]string{"etc/sysctl.d/a.conf": "net.core.somaxconn = 1\nnet.core.soma* = 2"}, "/etc/sysctl.d/a.conf:1 1"},
 		{"a key taken out of the globs", key, map[string]string{"etc/sysctl.d/a.conf": "net.core.soma* = 2\n-net.core.somaxconn"}, ""},
 		{"and set again", key, map[string]string{"etc/sysctl.d/a.conf": "-net.core.somaxconn\nnet.core.somaxconn = 3"}, "/etc/sysctl.d/a.conf:2 3"},
+		{"set and taken out again", key, map[string]string{"etc/sysctl.d/a.conf": "net.core.somaxconn = 3\n-net.core.somaxconn"}, ""},
+		{"a dash with a glob takes nothing out", key, map[string]string{"etc/sysctl.d/a.conf": "net.core.soma* = 2\n-net.core.somax*"}, "/etc/sysctl.d/a.conf:1 2"},
+		{"a repeated glob moves to the end", key, map[string]string{"etc/sysctl.d/a.conf": "net.core.soma* = 2\nnet.*.somaxconn = 3\nnet.core.soma* = 4"}, "/etc/sysctl.d/a.conf:3 4"},
+		{"but not with the same value", key, map[string]string{"etc/sysctl.d/a.conf": "net.core.soma* = 2\nnet.*.somaxconn = 3\nnet.core.soma* = 2"}, "/etc/sysctl.d/a.conf:2 3"},
+		{"a dash and a space", key, map[string]string{"etc/sysctl.d/a.conf": "- net.core.somaxconn = 2"}, "/etc/sysctl.d/a.conf:1 2"},
+		{"a comment after the value", key, map[string]string{"etc/sysctl.d/a.conf": "net.core.somaxconn = 2 # why"}, "/etc/sysctl.d/a.conf:1 2"},
+		{"a link to nowhere hides", key, map[string]string{"etc/sysctl.d/a.conf": "-> gone", "usr/lib/sysctl.d/a.conf": "net.core.somaxconn = 2"}, ""},
+		{"/proc/sys is no part of a key", key, map[string]string{"etc/sysctl.d/a.conf": "/proc/sys/net/core/somaxconn = 2"}, ""},
 		{"a star stops at a separator", key, map[string]string{"etc/sysctl.d/a.conf": "net.* = 2"}, ""},
 		{"classes and braces", key, map[string]string{"etc/sysctl.d/a.conf": "net.core.{rmem_max,s[!a]maxcon?} = 2"}, "/etc/sysctl.d/a.conf:1 2"},
 		{"a dotted interface", iface, map[string]string{"etc/sysctl.d/a.conf": "net.ipv4.conf.eth0/100.rp_filter = 2"}, "/etc/sysctl.d/a.conf:1 2"},
@@ -89,7 +99,7 @@ func TestWhichDropinWins(t *testing.T) {
 			}
 			got := ""
 			if line, ok := dropins.winner(c.key); ok {
-				got = Conflict{File: line.file, Line: line.line}.place() + " " + line.value
+				got = Conflict{File: line.file, Line: line.line}.place() + " " + Join(line.fields())
 			}
 			if got != c.want {
 				t.Errorf("%q decides, want %q", got, c.want)

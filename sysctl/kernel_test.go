@@ -2,6 +2,8 @@ package sysctl
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -179,6 +181,42 @@ func TestForwardingTakesOthersAlong(t *testing.T) {
 		r := j.Restore(nil, states)
 		if _, err := c.ApplyAll(r.Steps); err != nil || !slices.Equal(snapshot(), found) {
 			t.Errorf("restore: %v, %q, want %q", err, snapshot(), found)
+		}
+	})
+}
+
+// TestTextIsReadBySysctl loads the printed file with sysctl(8): nothing is left to change afterwards.
+func TestTextIsReadBySysctl(t *testing.T) {
+	nettest.NeedProgram(t, "sysctl")
+	nettest.Need(t)
+	ns := nettest.New(t)
+	ns.Do(t, func() {
+		pair := &netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "eth0"}, PeerName: "eth0.100"}
+		if err := netlink.LinkAdd(pair); err != nil {
+			t.Fatal(err)
+		}
+	})
+	settings := []Setting{
+		want("net.ipv4.conf.eth0/100.rp_filter", policy.Exact, "2"),
+		want("net.ipv4.ip_local_port_range", policy.Exact, "10240 65000"),
+		want("net.ipv4.ip_local_reserved_ports", policy.Exact, "11000 12000-12010"),
+		want("net.ipv4.tcp_rmem", policy.AtLeast, "8192 131072 67108864"),
+		optional(want("net.ipv4.tcp_no_such_key", policy.Exact, "1")),
+	}
+	file := filepath.Join(t.TempDir(), "tcpguard.conf")
+	if err := os.WriteFile(file, []byte(Text(settings)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ns.Exec(t, "sysctl", "-p", file); err != nil {
+		t.Error(err)
+	}
+	ns.Do(t, func() {
+		states, err := newClient(t, "").Read(Keys(settings))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if steps, _, err := Diff(settings, states, Options{Namespaced: true}); err != nil || len(steps) != 0 {
+			t.Errorf("left to do: %+v, %v", steps, err)
 		}
 	})
 }

@@ -14,13 +14,19 @@ import (
 // and where the load does not fit the host.
 func Resolve(b *policy.Bundle, facts policy.Facts) ([]Setting, []Note) {
 	settings := make([]Setting, 0, len(b.Sysctls))
-	for _, s := range b.Sysctls {
-		settings = append(settings, declared(s))
-	}
 	var notes []Note
+	for _, s := range b.Sysctls {
+		d := declared(s)
+		if i := slices.IndexFunc(settings, func(o Setting) bool { return o.Key == d.Key }); i >= 0 {
+			text := fmt.Sprintf("%s is declared twice, as an interface's dot is written in two ways%s: the first holds", d.Key, at(settings[i].Range))
+			notes = append(notes, Note{Address: d.Address, Key: d.Key, Text: text, Range: d.Range})
+			continue
+		}
+		settings = append(settings, d)
+	}
 	if b.Capacity != nil {
 		derived, warnings := Derive(*b.Capacity, facts, os.Getpagesize())
-		notes = warnings
+		notes = append(notes, warnings...)
 		for _, d := range derived {
 			i := slices.IndexFunc(settings, func(s Setting) bool { return s.Key == d.Key })
 			if i < 0 {
@@ -46,7 +52,8 @@ func declared(s policy.Sysctl) Setting {
 		key = normal
 	}
 	return Setting{
-		Key: key, Want: s.Want, Bound: s.Bound, OnMissing: s.OnMissing, OnRemove: s.OnRemove, Address: s.Address(), Range: s.Range,
+		Key: key, Want: s.Want, Bound: s.Bound, OnMissing: s.OnMissing, OnRemove: s.OnRemove,
+		Address: policy.Sysctl{Key: key}.Address(), Range: s.Range,
 	}
 }
 
