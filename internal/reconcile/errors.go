@@ -47,8 +47,7 @@ func (e *ErrRolledBack) Error() string {
 func (e *ErrRolledBack) Unwrap() error { return e.Err }
 
 func (e *ErrRollbackFailed) Error() string {
-	return fmt.Sprintf("%v; PUTTING THE FORMER STATE BACK FAILED TOO: %v; "+
-		"run tcpguard apply again, or tcpguard destroy to remove everything", e.Err, e.Undo)
+	return fmt.Sprintf("%v; PUTTING THE FORMER STATE BACK FAILED TOO: %v", e.Err, e.Undo)
 }
 
 // Unwrap gives both causes.
