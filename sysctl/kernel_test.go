@@ -201,7 +201,7 @@ func TestTextIsReadBySysctl(t *testing.T) {
 		want("net.ipv4.ip_local_port_range", policy.Exact, "10240 65000"),
 		want("net.ipv4.ip_local_reserved_ports", policy.Exact, "11000 12000-12010"),
 		want("net.ipv4.tcp_rmem", policy.AtLeast, "8192 131072 67108864"),
-		optional(want("net.ipv4.tcp_no_such_key", policy.Exact, "1")),
+		optional(want("net.ipv4.tcp_sack", policy.Exact, "0")),
 	}
 	file := filepath.Join(t.TempDir(), "tcpguard.conf")
 	if err := os.WriteFile(file, []byte(Text(settings)), 0o644); err != nil {

@@ -9,7 +9,7 @@ import (
 
 // Text prints settings as a sysctl.d file that sysctl(8) and systemd-sysctl read. Such a file knows no bounds, so a floor
 // or a ceiling is written as the value itself, with its bound in the comment above; a key that may be missing gets the
-// "-" that makes it optional.
+// "-" that makes it optional (sysctl(8) of procps 4.0 sets the others, but still fails for a key that is missing).
 func Text(settings []Setting) string {
 	var b strings.Builder
 	for i, s := range settings {
