@@ -62,8 +62,9 @@ fuzz:
 		$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$package" || exit 1; \
 	done
 
+# As root; the table for README.md, against nft(8) in the same run.
 bench:
-	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 60m ./bench/...
+	$(GO) run ./bench/scale -markdown
 
 clean:
 	rm -rf bin dist

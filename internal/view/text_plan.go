@@ -155,6 +155,9 @@ func inventory(values reconcile.Attributes) []string {
 	var lines []string
 	line := ""
 	for _, a := range values {
+		if a.Value == "" {
+			continue
+		}
 		item := a.Name + ": " + a.Value
 		switch {
 		case line == "":

@@ -24,7 +24,7 @@ func example() *reconcile.Plan {
 			},
 			{
 				Address: "policy.ssh", Kind: reconcile.KindNFTables, Action: reconcile.ActionCreate,
-				After: reconcile.Attributes{{Name: "mode", Value: "enforce"}, {Name: "ports", Value: "22"}}, Reason: "declared", Range: at("/etc/p/bastion.hcl", 13),
+				After: reconcile.Attributes{{Name: "mode", Value: "enforce"}, {Name: "addresses"}, {Name: "ports", Value: "22"}}, Reason: "declared", Range: at("/etc/p/bastion.hcl", 13),
 			},
 			{
 				Address: "policy.ssh.rate_limit", Kind: reconcile.KindNFTables, Action: reconcile.ActionRepair,
