@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/hashicorp/hcl/v2"
 )
@@ -95,7 +96,7 @@ func (r *reporter) snippet(rng hcl.Range) *Snippet {
 	last = max(first, last-trailingCR(src[first:last]))
 	start = min(start, last)
 	end = min(max(end, start), last)
-	first, last = window(first, last, start, end)
+	first, last = window(src, first, last, start, end)
 	end = min(end, last)
 	s := &Snippet{Code: string(src[first:last]), StartLine: rng.Start.Line, Start: start - first, End: end - first}
 	if nav, ok := file.Nav.(interface{ ContextString(int) string }); ok {
@@ -112,12 +113,19 @@ func trailingCR(line []byte) int {
 }
 
 // window narrows a very long line to what surrounds the highlighted part.
-func window(first, last, start, end int) (int, int) {
+func window(src []byte, first, last, start, end int) (int, int) {
 	if last-first <= maxSnippet {
 		return first, last
 	}
 	first = max(first, start-maxSnippet/4)
-	return first, min(last, max(min(end, start+maxSnippet/2), first+maxSnippet))
+	last = min(last, max(min(end, start+maxSnippet/2), first+maxSnippet))
+	for first < start && !utf8.RuneStart(src[first]) {
+		first++
+	}
+	for last > start && last < len(src) && !utf8.RuneStart(src[last]) {
+		last--
+	}
+	return first, last
 }
 
 // errorWithLine reports a place in a file that is not kept in memory; the caller brings the line.
