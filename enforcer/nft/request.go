@@ -48,6 +48,8 @@ func (c *Conn) answers(seq uint32, each func(body []byte) error) error {
 	if err := c.nl.SetReadDeadline(time.Now().Add(answerTimeout)); err != nil {
 		return err
 	}
+	// A deadline that is left behind fails whatever is read after it has passed, as when somebody thinks a plan over.
+	defer func() { _ = c.nl.SetReadDeadline(time.Time{}) }()
 	for {
 		b, err := c.receive(true)
 		if err != nil {
