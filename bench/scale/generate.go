@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 )
 
 // Lists are made from fixed seeds: every run measures the same content.
@@ -88,22 +89,26 @@ policy "web" {
 }
 `
 
-// firstPort is the port of the first of many policies; the following have the following ports.
-const firstPort = 10000
+// Guarded ports are every second one from firstPort on, so that no two of them merge into a range.
+const firstPort, portStep = 10000, 2
 
-// manyPolicies guards n ports, each with every kind of limit.
-func manyPolicies(n int) string {
-	text := ""
+// manyPolicies guards ports with n policies, each with both limits and an equal share of the ports.
+func manyPolicies(n, ports int) string {
+	var text strings.Builder
 	for i := range n {
-		text += fmt.Sprintf(`
+		var share []string
+		for p := i; p < ports; p += n {
+			share = append(share, fmt.Sprint(firstPort+portStep*p))
+		}
+		fmt.Fprintf(&text, `
 policy "service-%d" {
-  ports = [%d]
+  ports = [%s]
   connection_limit { max = 100 }
   rate_limit { rate = "1000000/s" }
 }
-`, i, firstPort+i)
+`, i, strings.Join(share, ", "))
 	}
-	return text
+	return text.String()
 }
 
 // policyFolder makes a folder with one policy file.

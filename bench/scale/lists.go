@@ -99,7 +99,7 @@ func (b *bench) changes(before, added []uint32) *table {
 		header: []string{"program", "wall", "CPU", "peak memory", "ratio to nft, hash", "ratio to nft, interval"},
 		note: "nft is given the delta itself; tcpguard finds it, by reading and comparing the whole list. tcpguard keeps single addresses " +
 			"in a hash set, which nft can change without reading it; a set that also holds prefixes must be an interval set, which nft " +
-			"reads back whole before each change; when that is stopped unfinished, the ratios to it are upper bounds.",
+			"reads back whole before each change: it was stopped after " + fmt.Sprint(patience) + " where the table says so.",
 	}
 	removed := before[:len(before)/2*2]
 	gone := make([]uint32, 0, 500)
@@ -117,57 +117,77 @@ func (b *bench) changes(before, added []uint32) *table {
 
 	folder := b.policyFolder(listPolicy)
 	b.writeList(folder, contents[0])
-	var ours, idle, hash, interval series
-	var commits []time.Duration
-	b.scope(func() {
-		b.step("1000 changes in a million addresses")
-		guarded, peer, merged := b.newSite(folder), b.newSite(folder), b.newSite(folder)
-		guarded.apply()
-		text := filepath.Join(folder, "same.nft")
-		guarded.compile(text)
-		peer.nft(text)
-		ranges := filepath.Join(folder, "interval.nft")
-		b.write(ranges, asInterval(contents[0]))
-		merged.nft(ranges)
-		for round := range b.rounds {
-			from, to := out, in
-			if round%2 == 1 {
-				from, to = in, out
-			}
-			b.writeList(folder, contents[1-round%2])
-			u := guarded.apply()
-			ours = append(ours, u)
-			commits = append(commits, commitTime(u))
-			idle = append(idle, guarded.apply())
-			delta := filepath.Join(folder, "delta.nft")
-			b.write(delta, deltaText("list.blocklist.v4", from, to))
-			hash = append(hash, peer.nft(delta))
-			// Reading a million elements back takes minutes, so the interval variant has one round, and that an end.
-			if round == 0 {
-				b.step("the same change in an interval set, by nft, for at most %v", patience)
-				b.write(delta, deltaText("blocklist", from, to))
-				interval = append(interval, b.must(command{Argv: []string{"nft", "-f", delta}, Netns: merged.Path(), Limit: patience}))
-			}
-		}
-	})
+	c := change{bench: b, folder: folder, contents: contents, out: out, in: in}
+	b.scope(c.measure)
 	b.settle()
-	h, i := median(hash.walls()), median(interval.walls())
+	h, i := median(c.hash.walls()), median(c.interval.walls())
 	row := func(name string, s series) {
 		wall := median(s.walls())
 		t.add(name, ms(wall), ms(median(s.cpus())), mib(median(s.peaks())), times(wall.Seconds()/h.Seconds()), times(wall.Seconds()/i.Seconds()))
 	}
-	row("tcpguard apply", ours)
-	if c := median(commits); c > 0 {
-		t.add("  of that, the commit", ms(c), "", "", times(c.Seconds()/h.Seconds()), times(c.Seconds()/i.Seconds()))
+	step := func(name string, d time.Duration) {
+		t.add(name, ms(d), "", "", times(d.Seconds()/h.Seconds()), times(d.Seconds()/i.Seconds()))
 	}
-	row("tcpguard apply, nothing to do", idle)
-	row("nft -f delta, hash set", hash)
-	name := "nft -f delta, interval set"
-	if interval[0].Limited {
-		name += " (stopped unfinished)"
+	row("tcpguard apply", c.ours)
+	step("  of that, finding the difference", median(c.diffs))
+	step("  of that, the transaction", median(c.commits))
+	row("tcpguard apply, nothing to do", c.idle)
+	row("nft -f, the delta, hash set", c.hash)
+	name := "nft -f, the delta, interval set"
+	if c.interval[0].Limited {
+		name += " (stopped)"
 	}
-	row(name, interval)
+	row(name, c.interval)
+	row("nft -f, flush and load anew, hash set", c.reload)
 	return t
+}
+
+// change is one measurement of a list's change.
+type change struct {
+	*bench
+	folder   string
+	contents [2][]string
+	out, in  string // what leaves and enters in the first round; the other way round in the second
+
+	ours, idle, hash, interval, reload series
+	diffs, commits                     []time.Duration
+}
+
+func (c *change) measure() {
+	c.step("1000 changes in a million addresses")
+	guarded, peer, merged, inside := c.newSite(c.folder), c.newSite(c.folder), c.newSite(c.folder), c.newCommitter()
+	guarded.apply()
+	inside.apply(c.folder)
+	text := filepath.Join(c.folder, "same.nft")
+	guarded.compile(text)
+	peer.nft(text)
+	ranges := filepath.Join(c.folder, "interval.nft")
+	c.write(ranges, asInterval(c.contents[0]))
+	merged.nft(ranges)
+	delta := filepath.Join(c.folder, "delta.nft")
+	for round := range c.rounds {
+		from, to, content := c.out, c.in, c.contents[1-round%2]
+		if round%2 == 1 {
+			from, to = c.in, c.out
+		}
+		c.writeList(c.folder, content)
+		c.ours = append(c.ours, guarded.apply())
+		c.idle = append(c.idle, guarded.apply())
+		diff, commit := inside.apply(c.folder)
+		c.diffs, c.commits = append(c.diffs, diff), append(c.commits, commit)
+		c.write(delta, deltaText("list.blocklist.v4", from, to))
+		c.hash = append(c.hash, peer.nft(delta))
+		if round > 0 {
+			continue
+		}
+		// Reading a million elements back takes minutes, so the interval variant has one round, and that an end.
+		c.step("the same change in an interval set, by nft, for at most %v", patience)
+		c.write(delta, deltaText("blocklist", from, to))
+		c.interval = append(c.interval, c.must(command{Argv: []string{"nft", "-f", delta}, Netns: merged.Path(), Limit: patience}))
+	}
+	c.step("the whole list anew, by nft")
+	c.write(delta, "flush set inet tcpguard list.blocklist.v4\nadd element inet tcpguard list.blocklist.v4 { "+strings.Join(c.contents[0], ",\n")+" }\n")
+	c.reload = append(c.reload, peer.nft(delta))
 }
 
 func deltaText(set, out, in string) string {
@@ -185,6 +205,3 @@ func (b *bench) write(file, text string) {
 		b.Fatalf("write %s: %v", file, err)
 	}
 }
-
-// commitTime is how long the netlink transaction took, as tcpguard logs it; 0 when it does not say.
-func commitTime(usage) time.Duration { return 0 }

@@ -14,7 +14,7 @@ func plans(b *bench) []*table {
 		note:   "Each policy has a port, a connection limit and a rate limit. \"When applied\" reads every object back and finds nothing to do.",
 	}
 	for _, n := range []int{1, 100, 300, 1000} {
-		b.planning(policies, n, b.policyFolder(manyPolicies(n)))
+		b.planning(policies, n, b.policyFolder(manyPolicies(n, n)))
 	}
 	entries := &table{
 		title:  "tcpguard plan, by length of a list",

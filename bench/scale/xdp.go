@@ -40,6 +40,7 @@ const (
 	andImm    = unix.BPF_ALU64 | unix.BPF_AND | unix.BPF_K
 	orImm     = unix.BPF_ALU64 | unix.BPF_OR | unix.BPF_K
 	xorImm    = unix.BPF_ALU64 | unix.BPF_XOR | unix.BPF_K
+	mulImm    = unix.BPF_ALU64 | unix.BPF_MUL | unix.BPF_K
 	modImm    = unix.BPF_ALU64 | unix.BPF_MOD | unix.BPF_K
 	rshImm    = unix.BPF_ALU64 | unix.BPF_RSH | unix.BPF_K
 	toBig     = unix.BPF_ALU | unix.BPF_END | unix.BPF_TO_BE
@@ -63,8 +64,8 @@ const (
 	frameLength                                                          = 54
 )
 
-// varyProgram gives each frame a random source port, one of `sources` source addresses and one of `ports` ports from
-// `first` on. For each value it writes the complement into a field nobody reads, so that both checksums stay right
+// varyProgram gives each frame a random source port, one of `sources` source addresses and one of `ports` ports,
+// portStep apart from `first` on. For each value it writes the complement into a field nobody reads, so that both checksums stay right
 // without being computed: x + ^x is always zero in one's complement.
 func varyProgram(sources, ports, first int32) []instruction {
 	return []instruction{
@@ -72,7 +73,7 @@ func varyProgram(sources, ports, first int32) []instruction {
 		{op: load32, dst: 3, src: 1, off: 4}, // xdp_md.data_end
 		{op: movReg, dst: 4, src: 7},
 		{op: addImm, dst: 4, imm: frameLength},
-		{op: jumpOver, dst: 4, src: 3, off: 21},
+		{op: jumpOver, dst: 4, src: 3, off: 22},
 
 		{op: call, imm: getRandom},
 		{op: movReg, dst: 1, src: 0},
@@ -92,6 +93,7 @@ func varyProgram(sources, ports, first int32) []instruction {
 
 		{op: call, imm: getRandom},
 		{op: modImm, dst: 0, imm: ports},
+		{op: mulImm, dst: 0, imm: portStep},
 		{op: addImm, dst: 0, imm: first},
 		{op: toBig, dst: 0, imm: 16},
 		{op: store16, dst: 7, src: 0, off: atPort},
