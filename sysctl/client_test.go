@@ -135,3 +135,20 @@ func TestApplyStopsAtTheFirstError(t *testing.T) {
 		t.Errorf("undo: %v; nr_open %s, file-max %s", err, value(t, c, "fs.nr_open"), value(t, c, "fs.file-max"))
 	}
 }
+
+func TestUndoGoesOnAfterAnError(t *testing.T) {
+	root := tree(t, map[string]string{"fs.nr_open": "20", "fs.file-max": "200", "fs.file-nr.broken": "a directory where a key was"})
+	c := newClient(t, root)
+	err := c.Undo([]Step{
+		{Key: "fs.nr_open", Before: []string{"10"}, After: []string{"20"}},
+		{Key: "fs.file-nr", Before: []string{"1"}, After: []string{"2"}},
+		{Key: "fs.gone", Before: []string{"1"}, After: []string{"2"}},
+		{Key: "fs.file-max", Before: []string{"100"}, After: []string{"200"}},
+	})
+	if err == nil || !strings.Contains(err.Error(), `undo: write sysctl["fs.file-nr"]`) || strings.Contains(err.Error(), "fs.gone") {
+		t.Errorf("error %v, want one for fs.file-nr and none for a key that is gone", err)
+	}
+	if a, b := value(t, c, "fs.nr_open"), value(t, c, "fs.file-max"); a != "10" || b != "100" {
+		t.Errorf("nr_open %s, file-max %s: want what was found", a, b)
+	}
+}

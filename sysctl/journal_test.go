@@ -167,6 +167,26 @@ func TestUndoneForgetsWhatWasPutBack(t *testing.T) {
 	}
 }
 
+// TestUndoneForgetsFollowers: what followed an undone write is back as well, unless an earlier write of it stays.
+func TestUndoneForgetsFollowers(t *testing.T) {
+	step := func(before, after string) Step {
+		return Step{Key: "net.ipv4.ip_forward", Before: Fields(before), After: Fields(after), Setting: want("net.ipv4.ip_forward", policy.Exact, after),
+			Follow: []State{held("net.ipv4.conf.all.accept_redirects", "0")}}
+	}
+	j := journal{t, t.TempDir()}.open("e")
+	for _, s := range []Step{step("0", "1"), step("1", "2")} {
+		if err := j.Record([]Step{s}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := j.Undone([]Step{step("1", "2")}); err != nil || len(j.Keys()) != 2 {
+		t.Errorf("after undoing the second write: %v, %q, want both keys", err, j.Keys())
+	}
+	if err := j.Undone([]Step{step("0", "1")}); err != nil || len(j.Keys()) != 0 {
+		t.Errorf("after undoing the first write: %v, %q, want none", err, j.Keys())
+	}
+}
+
 // TestCutShort kills a run, in thought, after each of its steps: whatever was reached, the next run restores the
 // original from what is on disk and in force.
 func TestCutShort(t *testing.T) {
