@@ -1,7 +1,6 @@
 package nft
 
 import (
-	"bytes"
 	"fmt"
 	"strings"
 	"time"
@@ -64,23 +63,22 @@ func policyName(p uint32) string {
 	return fmt.Sprint("policy ", p)
 }
 
-// decodeRule keeps the expressions as they came. They are copied: the message's buffer is used again.
-func decodeRule(f *fields) (enforcer.Rule, error) {
-	r := enforcer.Rule{
-		Handle:  f.u64(unix.NFTA_RULE_HANDLE),
-		Comment: decodeComment(f.data[unix.NFTA_RULE_USERDATA]),
-		Wire:    bytes.Clone(f.data[unix.NFTA_RULE_EXPRESSIONS]),
-	}
+// decodeRule keeps the expressions in a form that can be sent again. They are copied: the message's buffer is used again.
+func decodeRule(f *fields) (r enforcer.Rule, err error) {
+	r.Handle = f.u64(unix.NFTA_RULE_HANDLE)
+	r.Comment = decodeComment(f.data[unix.NFTA_RULE_USERDATA])
 	r.Address = addressOf(r.Comment)
-	var err error
+	if r.Wire, err = resendable(f.data[unix.NFTA_RULE_EXPRESSIONS]); err != nil {
+		return r, err
+	}
 	r.Canon, err = Canon(r.Wire)
 	return r, err
 }
 
-// decodeSet describes a set; one that cannot be described in full also keeps its whole specification as Raw.
-func decodeSet(f *fields, body []byte) enforcer.Set {
+// decodeSet describes a set; known is false for one that cannot be described in full.
+func decodeSet(f *fields) (s enforcer.Set, known bool) {
 	flags := f.u32(unix.NFTA_SET_FLAGS)
-	s := enforcer.Set{
+	s = enforcer.Set{
 		Name:     f.str(unix.NFTA_SET_NAME),
 		Interval: flags&unix.NFT_SET_INTERVAL != 0,
 		Verdicts: flags&unix.NFT_SET_MAP != 0 && f.u32(unix.NFTA_SET_DATA_TYPE) == verdictDataType,
@@ -93,7 +91,7 @@ func decodeSet(f *fields, body []byte) enforcer.Set {
 	if ms := f.u64(unix.NFTA_SET_TIMEOUT); ms < uint64(maxTimeout/time.Millisecond) {
 		s.Timeout = time.Duration(ms) * time.Millisecond
 	}
-	known := !f.more
+	known = !f.more
 	if f.have[unix.NFTA_SET_DESC] {
 		desc, err := parseFields(f.data[unix.NFTA_SET_DESC])
 		s.Size = desc.u32(unix.NFTA_SET_DESC_SIZE)
@@ -106,10 +104,7 @@ func decodeSet(f *fields, body []byte) enforcer.Set {
 	known = known && flags&^uint32(setFlagsWeDescribe) == 0 && flags == setFlags(&s) &&
 		!f.have[unix.NFTA_SET_OBJ_TYPE] && !f.have[nftaSetExpr] && !f.have[nftaSetExpressions] &&
 		f.u32(unix.NFTA_SET_POLICY) == setPolicyPerforming && f.u32(unix.NFTA_SET_GC_INTERVAL) == 0
-	if !known {
-		s.Raw = bytes.Clone(body)
-	}
-	return s
+	return s, known
 }
 
 // maxTimeout is far above what a set may have, and keeps a hostile number from overflowing.

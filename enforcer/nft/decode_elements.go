@@ -30,7 +30,8 @@ func dumped(s *enforcer.Set) bool {
 	return s.Size <= maxDump
 }
 
-func (c *Conn) readElements(rs *enforcer.Ruleset) error {
+// readElements turns a set that holds something foreign into a foreign set, which shows by its specification in Raw.
+func (c *Conn) readElements(rs *enforcer.Ruleset, specs map[string][]byte) error {
 	for i := range rs.Sets {
 		s := &rs.Sets[i]
 		if !dumped(s) {
@@ -51,7 +52,7 @@ func (c *Conn) readElements(rs *enforcer.Ruleset) error {
 		s.Elements, known = d.elements(s)
 		s.Listed = true
 		if !known {
-			s.Raw = bytes.Clone(d.foreign)
+			s.Raw = specs[s.Name]
 		}
 	}
 	return nil
@@ -60,7 +61,7 @@ func (c *Conn) readElements(rs *enforcer.Ruleset) error {
 // elementDump gathers what the kernel holds in one set.
 type elementDump struct {
 	entries []entry
-	foreign []byte // the first element that an enforcer.Element cannot describe
+	foreign bool // there are elements that an enforcer.Element cannot describe
 }
 
 // entry is one element of the wire.
@@ -82,8 +83,8 @@ func (d *elementDump) message(body []byte) error {
 				return err
 			case known:
 				d.entries = append(d.entries, e)
-			case d.foreign == nil:
-				d.foreign = bytes.Clone(data)
+			default:
+				d.foreign = true
 			}
 			return nil
 		})
@@ -137,7 +138,7 @@ func decodeKey(b []byte) ([]byte, error) {
 // elements gives the set's content in the form of enforcer.Element, sorted by key. known is false if some of it has no
 // such form.
 func (d *elementDump) elements(s *enforcer.Set) (list []enforcer.Element, known bool) {
-	known = d.foreign == nil
+	known = !d.foreign
 	_, length, err := keySpec(s.Key)
 	if err != nil {
 		return nil, false

@@ -1,6 +1,7 @@
 package nft
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -55,12 +56,14 @@ func (c *Conn) readOnce() (*enforcer.Ruleset, error) {
 	case err != nil:
 		return nil, fmt.Errorf("read table %s: %w", enforcer.TableName, err)
 	}
+	specs := map[string][]byte{}
 	for _, part := range []struct {
 		what string
 		read func(*enforcer.Ruleset) error
 	}{
-		{"chains", c.readChains}, {"rules", c.readRules}, {"sets", c.readSets}, {"objects", c.readObjects},
-		{"flowtables", c.readFlowtables}, {"elements", c.readElements},
+		{"chains", c.readChains}, {"rules", c.readRules}, {"objects", c.readObjects}, {"flowtables", c.readFlowtables},
+		{"sets", func(rs *enforcer.Ruleset) error { return c.readSets(rs, specs) }},
+		{"elements", func(rs *enforcer.Ruleset) error { return c.readElements(rs, specs) }},
 	} {
 		if err := part.read(rs); err != nil {
 			return nil, fmt.Errorf("read %s of table %s: %w", part.what, enforcer.TableName, err)
@@ -114,12 +117,18 @@ func (c *Conn) readRules(rs *enforcer.Ruleset) error {
 	})
 }
 
-func (c *Conn) readSets(rs *enforcer.Ruleset) error {
+// readSets also gathers each set's specification as it was dumped.
+func (c *Conn) readSets(rs *enforcer.Ruleset, specs map[string][]byte) error {
 	return c.dump(unix.NFT_MSG_GETSET, (*wire).table, func(f *fields, body []byte) error {
 		if f.u32(unix.NFTA_SET_FLAGS)&setFlagAnonymous != 0 {
 			return nil // belongs to a rule and goes with it
 		}
-		rs.Sets = append(rs.Sets, decodeSet(f, body))
+		s, known := decodeSet(f)
+		specs[s.Name] = bytes.Clone(body)
+		if !known {
+			s.Raw = specs[s.Name]
+		}
+		rs.Sets = append(rs.Sets, s)
 		return nil
 	})
 }
