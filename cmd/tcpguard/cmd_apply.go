@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -63,15 +64,16 @@ func lockFlag(cmd *cobra.Command, d *time.Duration) {
 // change plans, asks, carries out and reports.
 func (a *app) change(ctx context.Context, c change) error {
 	var approved *reconcile.Plan
-	if !c.autoApprove {
+	// With --strict the plan's warnings have to be seen before anything is done.
+	if !c.autoApprove || a.flags.strict {
 		plan, err := a.planned(ctx, c.plan)
 		if err != nil {
 			return err
 		}
-		if err := a.view().Plan(plan); err != nil {
+		if err := a.showPlan(plan); err != nil {
 			return err
 		}
-		if !plan.Empty() {
+		if !plan.Empty() && !c.autoApprove {
 			if err := a.ask(ctx, c.question); err != nil {
 				return err
 			}
@@ -79,22 +81,38 @@ func (a *app) change(ctx context.Context, c change) error {
 		approved = plan
 	}
 	report, err := a.carryOut(ctx, c, approved)
-	if report == nil {
+	if report == nil || report.Plan == nil {
 		return err
 	}
-	// What was shown and approved needs no showing again; nor does an empty plan, whose report says it all.
-	if approved == nil && report.Plan != nil && !report.Plan.Empty() {
-		if viewErr := a.view().Plan(report.Plan); viewErr != nil {
-			return viewErr
-		}
-	}
-	if report.Plan == nil || approved != nil && report.Outcome == reconcile.OutcomeUnchanged && a.flags.output == "text" {
-		return err
-	}
-	if viewErr := a.view().Report(report); viewErr != nil && err == nil {
+	if viewErr := a.report(report, approved != nil); viewErr != nil && err == nil {
 		return viewErr
 	}
 	return err
+}
+
+// showPlan shows a plan; with --strict its warnings are errors.
+func (a *app) showPlan(plan *reconcile.Plan) error {
+	if err := a.view().Plan(plan); err != nil {
+		return err
+	}
+	if n := len(plan.Warnings); n > 0 && a.flags.strict {
+		return &problem{code: exitInvalid, err: fmt.Errorf("the plan has %s, and --strict takes warnings for errors", counted(n, "warning"))}
+	}
+	return nil
+}
+
+// report shows what was done, and the plan before it unless it was shown already. An empty plan says no more than the
+// report does.
+func (a *app) report(r *reconcile.Report, planShown bool) error {
+	if !planShown && !r.Plan.Empty() {
+		if err := a.view().Plan(r.Plan); err != nil {
+			return err
+		}
+	}
+	if planShown && r.Outcome == reconcile.OutcomeUnchanged && r.Recovered == "" && a.flags.output == "text" {
+		return nil
+	}
+	return a.view().Report(r)
 }
 
 // carryOut runs the change and tells its steps.

@@ -31,7 +31,7 @@ func (a *app) plan(ctx context.Context, detailed, destroy bool) error {
 	if err != nil {
 		return err
 	}
-	if err := a.view().Plan(plan); err != nil {
+	if err := a.showPlan(plan); err != nil {
 		return err
 	}
 	if detailed && !plan.Empty() {

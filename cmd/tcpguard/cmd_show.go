@@ -58,6 +58,9 @@ func (a *app) show(format string) error {
 	if err := a.view().Diagnostics(warnings); err != nil {
 		return err
 	}
+	if err := a.judge(warnings); err != nil {
+		return err
+	}
 	if format == "sysctl" {
 		_, err := io.WriteString(a.stdout, sysctl.Text(settings))
 		return err

@@ -54,10 +54,11 @@ func (a *app) run(args []string) int {
 	if errors.Is(err, errPending) {
 		return exitPending
 	}
-	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		err = &problem{code: exitInterrupted, err: errors.New("interrupted")}
-	}
 	f := failure(err)
+	// What a failed apply left behind is more important than what ended it.
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) && f.ExitCode == exitError {
+		f = failure(&problem{code: exitInterrupted, err: errors.New("interrupted")})
+	}
 	if a.view().Failure(f) != nil {
 		return exitError
 	}

@@ -66,8 +66,6 @@ func (t scriptT) Skipf(f string, args ...any) {
 	panic("scripts ask for [root] before netns: " + fmt.Sprintf(f, args...))
 }
 
-type namespaceKey struct{}
-
 func makeNamespace(ts *testscript.TestScript, _ bool, _ []string) {
 	ns := nettest.New(scriptT{ts})
 	ts.Setenv("NS", ns.Name())

@@ -131,5 +131,5 @@ func (j *JSON) Failure(f Failure) error {
 		header
 		Error       failure            `json:"error"`
 		Diagnostics policy.Diagnostics `json:"diagnostics"`
-	}{head("error"), failure{f.Kind, f.ExitCode, f.Message, f.Hint}, j.diagnostics})
+	}{head("error"), failure(f), j.diagnostics})
 }
