@@ -59,7 +59,8 @@ func (c *Conn) outcome(b *batch) error {
 	}
 }
 
-// decide weighs the answers. Where none came the generation does: the kernel raises it by one with each commit.
+// decide weighs the answers. Where none came the generation does: the kernel raises it by one with each commit that
+// changes something.
 func (c *Conn) decide(b *batch, v *verdictOfKernel) error {
 	switch {
 	case v.whole != nil:

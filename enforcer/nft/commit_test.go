@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -137,7 +138,7 @@ func TestReadingUnderEdits(t *testing.T) {
 		}
 	})
 	read := 0
-	for range 300 {
+	for begun := time.Now(); read < 100 && time.Since(begun) < 3*time.Second; {
 		rs, _, err := reader.Read()
 		if errors.Is(err, nft.ErrBusy) {
 			continue
