@@ -3,6 +3,7 @@ package policy
 import (
 	"fmt"
 	"math/big"
+	"slices"
 	"strconv"
 
 	"github.com/hashicorp/hcl/v2"
@@ -16,10 +17,18 @@ type args struct {
 	l       *loader
 	content *hcl.BodyContent
 	scope   *scope
+	needed  []string // arguments that may not be null
 }
 
-func (l *loader) args(body hcl.Body, schema *hcl.BodySchema, where string) args {
-	return args{l, l.content(body, schema, where), l.scope}
+// args decodes a block. Null is as good as not written, except for what the schema requires and what is needed
+// besides.
+func (l *loader) args(body hcl.Body, schema *hcl.BodySchema, where string, needed ...string) args {
+	for _, a := range schema.Attributes {
+		if a.Required {
+			needed = append(needed, a.Name)
+		}
+	}
+	return args{l, l.content(body, schema, where), l.scope, needed}
 }
 
 // has says whether an argument is written, whatever its value.
@@ -39,6 +48,9 @@ func (a args) value(name string) (v cty.Value, rng hcl.Range, tree hclsyntax.Exp
 		return cty.NilVal, hcl.Range{}, nil, false
 	}
 	v, tree, ok = a.l.evalIn(a.scope, attr.Expr)
+	if ok && v.IsNull() && slices.Contains(a.needed, name) {
+		a.l.report.errorAt(attr.Expr.Range(), "Missing argument", fmt.Sprintf("%q is needed here and cannot be null.", name))
+	}
 	return v, attr.Expr.Range(), tree, ok && !v.IsNull()
 }
 

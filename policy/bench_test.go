@@ -70,9 +70,9 @@ func BenchmarkLoadList(b *testing.B) {
 // detector; comparing each pair of 4000 policies in each of their combinations would take longer.
 func TestManyPolicies(t *testing.T) {
 	opts := write(t, map[string]string{"web.hcl": manyPolicies(4000), "list.txt": "192.0.2.1\n"})
-	start := time.Now()
+	start := processTime(t)
 	bundle := mustLoad(t, opts)
-	if took := time.Since(start); took > 15*time.Second {
+	if took := processTime(t) - start; took > 15*time.Second {
 		t.Errorf("took %s", took)
 	}
 	if len(bundle.Policies) != 4000 {

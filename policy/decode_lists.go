@@ -35,7 +35,7 @@ func (l *loader) declareLists(blocks hcl.Blocks) {
 func (l *loader) fillLists() {
 	for _, name := range sortedNames(l.lists) {
 		d := l.lists[name]
-		a := l.args(d.block.Body, listSchema, fmt.Sprintf("The list %q", name))
+		a := l.args(d.block.Body, listSchema, fmt.Sprintf("The list %q", name), "addresses", "file")
 		a.text("description")
 		switch {
 		case a.has("file") && a.has("addresses"):

@@ -87,7 +87,7 @@ func (l *loader) decodeManagement(blocks hcl.Blocks) {
 	if b == nil {
 		return
 	}
-	a := l.args(b.Body, managementSchema, "The management block")
+	a := l.args(b.Body, managementSchema, "The management block", "sources", "ports")
 	m := &managementDecl{Management: Management{Range: rangeOf(b.DefRange)}}
 	sources, _ := a.texts("sources", `["198.51.100.0/24"]`)
 	for _, e := range sources {
@@ -122,7 +122,7 @@ func (l *loader) decodeCapacity(blocks hcl.Blocks) {
 	if b == nil {
 		return
 	}
-	a := l.args(b.Body, capacitySchema, "The capacity block")
+	a := l.args(b.Body, capacitySchema, "The capacity block", "concurrent_connections", "new_connections")
 	c := &Capacity{Range: rangeOf(b.DefRange)}
 	if !a.has("concurrent_connections") && !a.has("new_connections") {
 		l.report.errorAt(b.DefRange, "Missing argument", "The capacity block needs the argument \"concurrent_connections\" or \"new_connections\".")

@@ -32,7 +32,7 @@ func (l *loader) decodeSysctl(b *hcl.Block) {
 		return
 	}
 	d := &sysctlDecl{Sysctl: Sysctl{Key: key, OnMissing: MissingError, OnRemove: RemoveRestore, Range: rangeOf(label)}, label: label}
-	a := l.args(b.Body, sysctlSchema, fmt.Sprintf("The sysctl %q", key))
+	a := l.args(b.Body, sysctlSchema, fmt.Sprintf("The sysctl %q", key), string(Exact), string(AtLeast), string(AtMost))
 	if v, ok := a.enum("on_missing", string(MissingError), string(MissingSkip)); ok {
 		d.OnMissing = OnMissing(v)
 	}
@@ -68,9 +68,6 @@ func (l *loader) sysctlValue(a args, d *sysctlDecl) bool {
 	v, rng, _, ok := a.value(name)
 	d.value = a.rangeOf(name)
 	if !ok {
-		if a.content.Attributes[name] != nil && v != cty.NilVal && v.IsNull() {
-			a.wrongType(name, rng, "a number, a string or a list of numbers", v)
-		}
 		return false
 	}
 	fields, ok := sysctlFields(v)

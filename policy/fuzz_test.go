@@ -3,6 +3,7 @@ package policy
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -45,7 +46,7 @@ func FuzzLoad(f *testing.F) {
 				t.Fatal(err)
 			}
 		}
-		start := time.Now()
+		start := processTime(t)
 		bundle, diags := Load(Options{
 			Paths:          []string{filepath.Join(dir, name)},
 			VarFiles:       []string{filepath.Join(dir, varName)},
@@ -54,7 +55,7 @@ func FuzzLoad(f *testing.F) {
 			CheckSysctl:    fakeCatalog,
 			MaxListEntries: 1000,
 		})
-		if d := time.Since(start); d > fuzzLimit {
+		if d := processTime(t) - start; d > fuzzLimit {
 			t.Fatalf("took %s", d)
 		}
 		var text strings.Builder
@@ -67,10 +68,43 @@ func FuzzLoad(f *testing.F) {
 		if diags.HasErrors() {
 			return
 		}
-		for _, p := range bundle.Policies {
-			if len(p.Ports) == 0 || !namePattern.MatchString(p.Name) || p.Connection != nil && p.Connection.Max == 0 || p.Rate != nil && p.Rate.Burst == 0 {
-				t.Fatalf("accepted %+v", p)
+		checkBundle(t, bundle)
+	})
+}
+
+// checkBundle holds what whoever compiles a bundle relies on.
+func checkBundle(t *testing.T, b *Bundle) {
+	t.Helper()
+	lists := map[string]bool{}
+	for _, l := range b.Lists {
+		if l.Addresses == nil || lists[l.Name] {
+			t.Fatalf("list %q is given twice or without addresses", l.Name)
+		}
+		lists[l.Name] = true
+	}
+	for _, p := range b.Policies {
+		if len(p.Ports) == 0 || !namePattern.MatchString(p.Name) {
+			t.Fatalf("accepted %+v", p)
+		}
+		for _, name := range slices.Concat(p.Allow, p.Deny, p.Only) {
+			if !lists[name] {
+				t.Fatalf("policy %q names the list %q, which is not given", p.Name, name)
 			}
 		}
-	})
+		if c := p.Connection; c != nil && (c.Max == 0 || badGrouping(c.Grouping)) {
+			t.Fatalf("accepted %+v", c)
+		}
+		if r := p.Rate; r != nil && (r.Burst == 0 || r.Rate.Count == 0 || r.Rate.Interval <= 0 || badGrouping(r.Grouping)) {
+			t.Fatalf("accepted %+v", r)
+		}
+	}
+	for _, s := range b.Sysctls {
+		if normal, problem := NormalizeSysctlKey(s.Key); normal != s.Key || problem != "" || s.Bound != Exact && len(s.Want) == 0 {
+			t.Fatalf("accepted %+v", s)
+		}
+	}
+}
+
+func badGrouping(g Grouping) bool {
+	return g.IPv4Prefix < 1 || g.IPv4Prefix > 32 || g.IPv6Prefix < 1 || g.IPv6Prefix > 128 || g.TableSize == 0
 }

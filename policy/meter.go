@@ -14,7 +14,7 @@ import (
 // maxWork bounds what all expressions of a bundle may produce together: values of collections and, for text and
 // numbers, every sixteen bytes. An honest bundle stays far below it; nested for expressions and strings
 // that double from local to local reach any number.
-const maxWork = 2_000_000
+const maxWork = 1_000_000
 
 // budget is the work still allowed.
 type budget struct {

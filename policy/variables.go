@@ -33,7 +33,7 @@ func (l *loader) declareVariables(blocks hcl.Blocks) {
 		}
 		v := &variable{name: name, typ: cty.DynamicPseudoType, value: cty.DynamicVal, rng: b.LabelRanges[0]}
 		l.variables[name] = v
-		a := args{l, l.content(b.Body, variableSchema, fmt.Sprintf("The variable %q", name)), noScope(l.functions)}
+		a := args{l, l.content(b.Body, variableSchema, fmt.Sprintf("The variable %q", name)), noScope(l.functions), nil}
 		if attr := a.content.Attributes["type"]; attr != nil {
 			v.typ, v.broken = l.typeOf(attr.Expr)
 		}

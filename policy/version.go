@@ -13,7 +13,7 @@ var tcpguardSchema = &hcl.BodySchema{Attributes: []hcl.AttributeSchema{{Name: "r
 // requireVersion compares this program's version with what the files ask for.
 func (l *loader) requireVersion(blocks hcl.Blocks) {
 	for _, b := range blocks {
-		a := args{l, l.content(b.Body, tcpguardSchema, "The tcpguard block"), noScope(l.functions)}
+		a := args{l, l.content(b.Body, tcpguardSchema, "The tcpguard block"), noScope(l.functions), nil}
 		text, rng, ok := a.text("required_version")
 		if !ok {
 			continue
