@@ -73,6 +73,10 @@ func (r *Reconciler) attempt(ctx context.Context, g goal, o ApplyOptions, report
 		report.Outcome, report.Verified = OutcomeUnchanged, true
 		return r.settle(plan)
 	}
+	// From here on the apply comes to its end, whatever the caller wants by then.
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	if plan.Destroy {
 		return r.dismantle(plan, o, report)
 	}

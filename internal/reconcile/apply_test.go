@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -189,5 +190,75 @@ func TestAnApprovedPlanHoldsForItsPolicyAndStateOnly(t *testing.T) {
 				t.Errorf("error %v, want ErrRefused with %q", err, tt.want)
 			}
 		})
+	}
+}
+
+func TestAListWhoseContentIsLostCannotBePutBackAndThatIsSaid(t *testing.T) {
+	h := newFakeHost(t)
+	former := func() *policy.Bundle { return withDeny(t, webBundle(64), "192.0.2.1", "192.0.2.2") }
+	h.mustApply(t, former())
+	if err := os.RemoveAll(h.store.path(contentsDir)); err != nil {
+		t.Fatal(err)
+	}
+	next := withSysctl(withDeny(t, webBundle(64), "192.0.2.1", "192.0.2.3"), "net.core.somaxconn", "4096")
+	if notes := find(t, h.mustPlan(t, next), "list.blocklist").Notes; !strings.Contains(strings.Join(notes, " "), "cannot be put back") {
+		t.Errorf("notes %q do not warn", notes)
+	}
+	h.settings.broken["net.core.somaxconn"] = errors.New("broken")
+	_, err := h.Apply(context.Background(), next, ApplyOptions{})
+	var failed *ErrRollbackFailed
+	if !errors.As(err, &failed) || !strings.Contains(err.Error(), "list.blocklist.v4") {
+		t.Fatalf("error %v, want ErrRollbackFailed", err)
+	}
+	// The set has as many elements as before, and still nobody takes them for the former ones.
+	plan := h.mustPlan(t, former())
+	if find(t, plan, "list.blocklist"); plan.Empty() {
+		t.Error("the list passes for what it was")
+	}
+	h.mustApply(t, former())
+	if plan := h.mustPlan(t, former()); !plan.Empty() {
+		t.Errorf("still:\n%s", tell(plan))
+	}
+}
+
+func TestAnInterruptBeforeTheCommitTouchesNothing(t *testing.T) {
+	h := newFakeHost(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	_, err := h.Apply(ctx, webBundle(64), ApplyOptions{Progress: func(step string) {
+		if step == "read" {
+			cancel()
+		}
+	}})
+	if !errors.Is(err, context.Canceled) || h.kernel.commits != 0 {
+		t.Errorf("error %v, %d commits", err, h.kernel.commits)
+	}
+}
+
+func TestAnInterruptAfterTheCommitDoesNotStopHalfWay(t *testing.T) {
+	h := newFakeHost(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	h.kernel.after = cancel
+	report, err := h.Apply(ctx, withSysctl(webBundle(64), "net.core.somaxconn", "4096"), ApplyOptions{})
+	if err != nil || report.Outcome != OutcomeApplied || h.settings.values["net.core.somaxconn"][0] != "4096" {
+		t.Errorf("error %v, report %+v", err, report)
+	}
+}
+
+func TestVerifyNamesEachObject(t *testing.T) {
+	h := newFakeHost(t)
+	b := withSysctl(webBundle(64), "net.core.somaxconn", "4096")
+	h.mustApply(t, b)
+	if differences, err := h.Verify(context.Background(), b); err != nil || len(differences) > 0 {
+		t.Fatalf("right after an apply: %v %+v", err, differences)
+	}
+	c := h.kernel.chain("policy.web")
+	c.Rules = c.Rules[:len(c.Rules)-1]
+	h.settings.values["net.core.somaxconn"] = []string{"5"}
+	differences, err := h.Verify(context.Background(), b)
+	if err != nil || len(differences) != 2 {
+		t.Fatalf("%v %+v, want a rule and a sysctl", err, differences)
+	}
+	if d := differences[1]; d.Want != "4096" || d.Got != "5" || d.Range.Line != 29 {
+		t.Errorf("sysctl: %+v", d)
 	}
 }

@@ -24,9 +24,9 @@ type classifier struct {
 	pending *pending          // nil unless a run was cut short
 	version string
 	destroy bool
+	objects map[string]string // what each address is compiled to, see objectDigests
 
 	resources map[string]enforcer.Resource
-	objects   map[string]string
 }
 
 // nftables gives the changes of the packet filter, sorted by address.
@@ -35,7 +35,6 @@ func (c *classifier) nftables() []Change {
 	for _, r := range c.desired.Resources {
 		c.resources[r.Address] = r
 	}
-	c.objects = objectDigests(c.desired)
 	var changes, consequences []Change
 	for address, d := range c.drift {
 		change, consequence := c.change(address, d)

@@ -245,7 +245,7 @@ func (m *fakeMachine) Listeners(context.Context) ([]host.Listener, error) { retu
 
 func (m *fakeMachine) Conflicts([]sysctl.Setting) ([]sysctl.Conflict, error) { return m.conflicts, nil }
 
-func newFakeHost(t *testing.T) *fakeHost {
+func newFakeHost(t testing.TB) *fakeHost {
 	t.Helper()
 	k := &fakeKernel{generation: 7}
 	s := &fakeSettings{

@@ -94,12 +94,10 @@ func kernelAddresses(r *enforcer.Ruleset) map[string]string {
 	out := map[string]string{}
 	for i := range r.Chains {
 		for _, rule := range r.Chains[i].Rules {
-			words := strings.Fields(rule.Comment)
-			switch {
-			case len(words) == 2 && len(words[1]) == 8:
+			if m, ok := markOf(rule); ok {
+				out[m.address] += "" // a list is there, and its rules may have told its hash already
+			} else if words := strings.Fields(rule.Comment); len(words) == 2 && len(words[1]) == 8 {
 				out[words[0]] = words[1]
-			case len(words) == 4 && isDigest(words[3]) && out[words[0]] == "":
-				out[words[0]] = ""
 			}
 		}
 	}

@@ -26,10 +26,12 @@ type work struct {
 	desired *enforcer.Ruleset
 	delta   *enforcer.Delta
 	tuning  *tuning
-	record  *applied // what is to be recorded; nil for a destroy
-	found   *applied // what was recorded
-	pending *pending // what an interrupted run left
-	epoch   string   // the boot and the network namespace
+	record  *applied          // what is to be recorded; nil for a destroy
+	found   *applied          // what was recorded
+	pending *pending          // what an interrupted run left
+	epoch   string            // the boot and the network namespace
+	lost    []marked          // what a rollback could not bring back
+	objects map[string]string // what each address is compiled to
 }
 
 // Plan says what an apply of the bundle would change, and why. It changes nothing and takes no lock.
@@ -109,15 +111,21 @@ func (r *Reconciler) loadRecords(plan *Plan) error {
 // describe fills in what a person reads, and the hash of the state that it was made against.
 func (r *Reconciler) describe(plan *Plan) {
 	w := plan.work
+	w.objects = objectDigests(w.desired)
 	c := classifier{
 		desired: w.desired, drift: groupDrift(w.delta.Drift), kernel: kernelAddresses(w.actual), record: w.found,
 		pending: w.pending, version: r.options.Version, destroy: plan.Destroy,
+		objects: w.objects,
 	}
 	plan.Changes = append(c.nftables(), w.tuning.changes(w)...)
 	slices.SortStableFunc(plan.Changes, func(a, b Change) int { return strings.Compare(a.Address, b.Address) })
 	if len(plan.Changes) == 0 && !w.delta.Transaction.Empty() {
 		// Never commit what was not shown.
 		plan.Changes = []Change{{Address: foreignAddress, Kind: KindNFTables, Action: ActionRepair, Reason: "differs from what is declared"}}
+	}
+	if !plan.Destroy {
+		w.lost = r.contents().lost(w.actual, w.delta.Transaction)
+		noteLost(plan.Changes, w.lost)
 	}
 	plan.Summary = summarize(plan.Changes)
 	plan.StateHash = stateHash(w.actual, w.tuning.states)
@@ -219,10 +227,9 @@ func (r *Reconciler) newRecord(plan *Plan) *applied {
 		FormatVersion: FormatVersion, Version: r.options.Version, PolicyHash: plan.PolicyHash, Epoch: w.epoch,
 		Time: r.now().UTC(), Resources: map[string]record{},
 	}
-	objects := objectDigests(w.desired)
 	for _, x := range w.desired.Resources {
 		a.Resources[x.Address] = record{
-			Kind: KindNFTables, Attributes: attributesOf(x), Hash: x.Hash(), Objects: objects[x.Address],
+			Kind: KindNFTables, Attributes: attributesOf(x), Hash: x.Hash(), Objects: w.objects[x.Address],
 		}
 	}
 	w.tuning.record(a)

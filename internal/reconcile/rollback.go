@@ -76,7 +76,8 @@ func (t *transit) undo() error {
 // restoreTable brings the table back to what the plan was made against. Other programs may move the generation in the
 // meantime, so it reads again as an apply does.
 func (t *transit) restoreTable() error {
-	before := t.plan.work.actual
+	lost := t.plan.work.lost
+	before := withoutMarkers(t.plan.work.actual, lost)
 	for attempt := 1; ; attempt++ {
 		now, generation, err := t.r.kernel.Read()
 		if err != nil {
@@ -84,7 +85,7 @@ func (t *transit) restoreTable() error {
 		}
 		tx := enforcer.Diff(now, before, t.r.contents()).Transaction
 		if tx.Empty() {
-			return t.restored(now)
+			return restored(now, before, lost)
 		}
 		err = t.r.kernel.Commit(tx, generation)
 		switch {
@@ -101,10 +102,13 @@ func (t *transit) restoreTable() error {
 	}
 }
 
-// restored compares the digest of the whole table too, which knows of every object.
-func (t *transit) restored(now *enforcer.Ruleset) error {
-	if stateHash(now, nil) != stateHash(t.plan.work.actual, nil) {
+// restored compares the digest of the whole table too, which knows of every object, and owns up to what is lost.
+func restored(now, before *enforcer.Ruleset, lost []marked) error {
+	if stateHash(now, nil) != stateHash(before, nil) {
 		return errors.New("the table is not what it was")
+	}
+	if len(lost) > 0 {
+		return fmt.Errorf("the former content of set %s was not kept: it holds the new one", lost[0].set)
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -72,9 +73,10 @@ func (t *transit) unchanged() (bool, error) {
 	return enforcer.Diff(actual, t.plan.work.actual, t.r.contents()).Transaction.Empty(), nil
 }
 
-// Verify says how the host differs from what the bundle declares, reading everything and changing nothing.
-func (r *Reconciler) Verify(b *policy.Bundle) ([]Difference, error) {
-	plan, err := r.plan(background(), goal{bundle: b})
+// Verify says how the host differs from what the bundle declares, object by object, and changes nothing. Errors are
+// those of Plan.
+func (r *Reconciler) Verify(ctx context.Context, b *policy.Bundle) ([]Difference, error) {
+	plan, err := r.plan(ctx, goal{bundle: b})
 	if err != nil {
 		return nil, err
 	}
