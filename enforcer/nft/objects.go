@@ -144,6 +144,7 @@ func (w *wire) setSpec(s *enforcer.Set, verb enforcer.Verb, id uint32) error {
 	}
 	w.setDesc(s)
 	if s.Timeout > 0 {
+		// The kernel keeps it in jiffies, rounded down: multiples of 20 ms come back as they were sent whatever its HZ.
 		w.u64(unix.NFTA_SET_TIMEOUT, uint64(s.Timeout.Milliseconds()))
 	}
 	w.bytes(unix.NFTA_SET_USERDATA, append([]byte{udataKeyByteorder, 4}, native(byteorder(s.Key))...))
