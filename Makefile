@@ -11,7 +11,7 @@ TESTTIMEOUT ?= 20m
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
 .DEFAULT_GOAL := build
-.PHONY: build install uninstall check lint fmt-check vet staticcheck test man fuzz bench clean
+.PHONY: build install uninstall check lint fmt-check vet staticcheck test man fuzz bench bench-readme clean
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.revision=$(VERSION)" -o bin/tcpguard ./cmd/tcpguard
@@ -64,7 +64,11 @@ fuzz:
 
 # As root; the table for README.md, against nft(8) in the same run.
 bench:
-	$(GO) run ./bench/scale -markdown
+	$(GO) run ./bench/scale
+
+# Needs a quiet machine: what it measures is what README says.
+bench-readme:
+	$(GO) run ./bench/scale -readme README.md
 
 clean:
 	rm -rf bin dist

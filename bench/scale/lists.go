@@ -99,7 +99,7 @@ func (b *bench) changes(before, added []uint32) *table {
 		header: []string{"program", "wall", "CPU", "peak memory", "ratio to nft, hash", "ratio to nft, interval"},
 		note: "nft is given the delta itself; tcpguard finds it, by reading and comparing the whole list. tcpguard keeps single addresses " +
 			"in a hash set, which nft can change without reading it; a set that also holds prefixes must be an interval set, which nft " +
-			"reads back whole before each change: it was stopped after " + fmt.Sprint(patience) + " where the table says so.",
+			"reads back whole before each change; it is stopped after " + fmt.Sprint(patience) + ".",
 	}
 	removed := before[:len(before)/2*2]
 	gone := make([]uint32, 0, 500)
@@ -120,26 +120,36 @@ func (b *bench) changes(before, added []uint32) *table {
 	c := change{bench: b, folder: folder, contents: contents, out: out, in: in}
 	b.scope(c.measure)
 	b.settle()
-	h, i := median(c.hash.walls()), median(c.interval.walls())
+	c.fill(t)
+	return t
+}
+
+// fill writes the rows: everything in proportion to nft, with the same delta on a hash set and on an interval set.
+func (c *change) fill(t *table) {
+	hash, interval := median(c.hash.walls()), median(c.interval.walls())
+	under := ""
+	if c.interval[0].Limited {
+		under = "< "
+	}
+	ratio := func(d, to time.Duration) string { return times(d.Seconds() / to.Seconds()) }
 	row := func(name string, s series) {
 		wall := median(s.walls())
-		t.add(name, ms(wall), ms(median(s.cpus())), mib(median(s.peaks())), times(wall.Seconds()/h.Seconds()), times(wall.Seconds()/i.Seconds()))
+		t.add(name, ms(wall), ms(median(s.cpus())), mib(median(s.peaks())), ratio(wall, hash), under+ratio(wall, interval))
 	}
 	step := func(name string, d time.Duration) {
-		t.add(name, ms(d), "", "", times(d.Seconds()/h.Seconds()), times(d.Seconds()/i.Seconds()))
+		t.add(name, ms(d), "", "", ratio(d, hash), under+ratio(d, interval))
 	}
 	row("tcpguard apply", c.ours)
 	step("  of that, finding the difference", median(c.diffs))
 	step("  of that, the transaction", median(c.commits))
 	row("tcpguard apply, nothing to do", c.idle)
 	row("nft -f, the delta, hash set", c.hash)
-	name := "nft -f, the delta, interval set"
+	row("nft -f, the whole list anew, hash set", c.reload)
 	if c.interval[0].Limited {
-		name += " (stopped)"
+		t.add("nft -f, the delta, interval set", "> "+ms(patience), "", "> "+mib(c.interval[0].PeakKiB), "", "1")
+	} else {
+		row("nft -f, the delta, interval set", c.interval)
 	}
-	row(name, c.interval)
-	row("nft -f, flush and load anew, hash set", c.reload)
-	return t
 }
 
 // change is one measurement of a list's change.

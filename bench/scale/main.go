@@ -1,6 +1,6 @@
 // Command scale measures tcpguard at the sizes it is made for, against nft(8) doing the same work in the same run:
 //
-//	go run ./bench/scale [-markdown] [-rounds 5] [-only lists,plan,packets]
+//	go run ./bench/scale [-markdown] [-readme README.md] [-rounds 5] [-only lists,plan,packets]
 //
 // It needs root, nft and two processors, makes network namespaces of its own, never touches the one it is started in,
 // and takes a few minutes. Rounds are interleaved, so that a machine whose speed drifts does not favour anybody, and
@@ -29,16 +29,17 @@ func main() {
 	rounds := flag.Int("rounds", 5, "rounds of each comparison, 1 to 100")
 	only := flag.String("only", "lists,plan,packets", "parts to run, separated by commas")
 	binary := flag.String("tcpguard", "", "program to measure (default: build ./cmd/tcpguard)")
+	readme := flag.String("readme", "", "also put the Markdown tables into this file, between its two lines that say \"benchmark table\"")
 	flag.Parse()
 	if *rounds < 1 || *rounds > 100 {
 		fmt.Fprintln(os.Stderr, "error: rounds must be 1 to 100")
 		os.Exit(64)
 	}
-	os.Exit(run(*markdown, *rounds, strings.Split(*only, ","), *binary))
+	os.Exit(run(*rounds, strings.Split(*only, ","), *binary, output{*markdown, *readme}))
 }
 
 // run is apart from main so that deferred cleanups happen before the process exits.
-func run(markdown bool, rounds int, only []string, binary string) (code int) {
+func run(rounds int, only []string, binary string, out output) (code int) {
 	b := &bench{rounds: rounds, started: time.Now()}
 	defer func() {
 		// fail unwinds to here; everything else is a mistake of this program and may print its stack.
@@ -61,11 +62,7 @@ func run(markdown bool, rounds int, only []string, binary string) (code int) {
 			tables = append(tables, part.run(b)...)
 		}
 	}
-	fmt.Println(b.where())
-	for _, t := range tables {
-		fmt.Println()
-		t.print(os.Stdout, markdown)
-	}
+	b.report(tables, out)
 	return 0
 }
 

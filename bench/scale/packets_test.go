@@ -50,10 +50,12 @@ func TestEveryTrafficReachesTheSink(t *testing.T) {
 	b := quiet(t)
 	host := b.newTarget(0)
 	for _, kind := range b.traffics() {
+		before := arrivals([]*target{host})
 		if ns := host.send(kind); ns <= 0 {
 			t.Errorf("%s: %v ns a packet", kind.name, ns)
-		} else {
-			t.Logf("%s: %.0f ns a packet", kind.name, ns)
+		}
+		if n := arrivals([]*target{host})[0] - before[0]; n != packetsPerRound {
+			t.Errorf("%s: %d packets arrived, want %d", kind.name, n, packetsPerRound)
 		}
 	}
 }

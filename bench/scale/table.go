@@ -96,11 +96,15 @@ func ms(d time.Duration) string {
 
 func mib(kib int64) string { return fmt.Sprintf("%.1f MiB", float64(kib)/1024) }
 
+// times prints a ratio with two or three digits that mean something.
 func times(x float64) string {
-	if x < 0.1 {
+	switch {
+	case x >= 0.1:
+		return fmt.Sprintf("%.2fx", x)
+	case x >= 0.001:
 		return fmt.Sprintf("%.3fx", x)
 	}
-	return fmt.Sprintf("%.2fx", x)
+	return fmt.Sprintf("%.5fx", x)
 }
 
 // series is one contestant's rounds.
