@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -39,7 +40,7 @@ func (d Diagnostic) writeText(w *bufio.Writer, width int, colour bool) {
 	fmt.Fprintf(w, "%s: %s\n\n", name, d.Summary)
 	writePlace(w, "on", d.Range, d.Snippet, colour)
 	if d.Detail != "" {
-		fmt.Fprintf(w, "%s\n\n", wrap(d.Detail, width))
+		fmt.Fprintf(w, "%s\n\n", wrap(visible(d.Detail), width))
 	}
 	for _, r := range d.Related {
 		writePlace(w, r.Message+" on", r.Range, r.Snippet, colour)
@@ -63,9 +64,9 @@ func writePlace(w *bufio.Writer, preposition string, rng Range, s *Snippet, colo
 	for i, line := range strings.Split(s.Code, "\n") {
 		start, end := clamp(s.Start-offset, len(line)), clamp(s.End-offset, len(line))
 		if colour && end > start {
-			fmt.Fprintf(w, "%4d: %s%s%s%s%s\n", s.StartLine+i, line[:start], colourUnderline, line[start:end], colourReset, line[end:])
+			fmt.Fprintf(w, "%4d: %s%s%s%s%s\n", s.StartLine+i, visible(line[:start]), colourUnderline, visible(line[start:end]), colourReset, visible(line[end:]))
 		} else {
-			fmt.Fprintf(w, "%4d: %s\n", s.StartLine+i, line)
+			fmt.Fprintf(w, "%4d: %s\n", s.StartLine+i, visible(line))
 			if carets := underline(line, s.Start-offset, start, end); carets != "" && !colour {
 				fmt.Fprintf(w, "      %s\n", carets)
 			}
@@ -91,6 +92,16 @@ func underline(line string, asked, start, end int) string {
 	}
 	b.WriteString(strings.Repeat("^", max(1, utf8.RuneCountInString(line[start:end]))))
 	return b.String()
+}
+
+// visible replaces control characters, one for one: a file must not be able to steer the terminal that shows it.
+func visible(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\t' && r != '\n' || r == '\u202e' || r == '\u2066' || r == '\u2067' || r == '\u2068' {
+			return utf8.RuneError
+		}
+		return r
+	}, text)
 }
 
 func clamp(n, high int) int { return max(0, min(n, high)) }

@@ -96,6 +96,18 @@ Error: Port out of range
 	}
 }
 
+// TestWriteTextHidesControls holds that a file cannot steer the terminal that shows its mistakes.
+func TestWriteTextHidesControls(t *testing.T) {
+	_, diags := Load(write(t, map[string]string{"a.hcl": "list \"l\" { addresses = [\"\x1b[2J\u202e\"] }\n"}))
+	var b strings.Builder
+	if err := diags.WriteText(&b, 0, false); err != nil {
+		t.Fatal(err)
+	}
+	if strings.ContainsAny(b.String(), "\x1b\u202e") || !strings.Contains(b.String(), "[\"\ufffd[2J\ufffd\"]") {
+		t.Errorf("got %q", b.String())
+	}
+}
+
 // normal drops trailing blanks, which a cut line may have.
 func normal(text string) string {
 	lines := strings.Split(text, "\n")
