@@ -15,7 +15,7 @@ policy "service" {
   # With a million clients behind carriers' NATs one address may stand for thousands of them.
   connection_limit {
     max        = 4096
-    table_size = 1048576 # sources remembered; each costs about 200 bytes once it is seen
+    table_size = 1048576 # sources remembered; one takes memory once it is seen
     on_full    = "pass"  # better an unlimited new client than none at all
   }
 }

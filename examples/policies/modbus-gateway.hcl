@@ -35,7 +35,7 @@ policy "modbus" {
   only        = [list.control_room]
   allow       = [list.historian] # lies within the control room, as it has to
 
-  # Many controllers serve four to sixteen connections in all; one station must not take them.
+  # Many controllers serve only a handful of connections in all; one station must not take them.
   connection_limit {
     max    = 2
     action = "reset"
