@@ -167,9 +167,10 @@ func (t *target) send(kind traffic) float64 {
 	return float64(took.Nanoseconds()) / packetsPerRound
 }
 
-// check makes sure that packets went where they should: all of them to the sink, unless a limit may refuse some.
+// check makes sure that packets went where they should: all of them to the sink, unless a limit may refuse some. The
+// interface has a little traffic of its own, such as neighbour discovery.
 func (t *target) check(kind traffic, arrived, sent uint64) {
-	if arrived > sent || arrived != sent && (kind.established || t.policies == 0) {
+	if arrived > sent+sent/1000 || arrived < sent && (kind.established || t.policies == 0) {
 		t.b.Fatalf("%s: %d of %d packets passed %d policies", kind.name, arrived, sent, t.policies)
 	}
 }

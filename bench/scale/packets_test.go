@@ -54,8 +54,8 @@ func TestEveryTrafficReachesTheSink(t *testing.T) {
 		if ns := host.send(kind); ns <= 0 {
 			t.Errorf("%s: %v ns a packet", kind.name, ns)
 		}
-		if n := arrivals([]*target{host})[0] - before[0]; n != packetsPerRound {
-			t.Errorf("%s: %d packets arrived, want %d", kind.name, n, packetsPerRound)
+		if n := arrivals([]*target{host})[0] - before[0]; n < packetsPerRound {
+			t.Errorf("%s: %d packets arrived, want at least %d", kind.name, n, packetsPerRound)
 		}
 	}
 }
