@@ -153,9 +153,20 @@ func inject(program int, frame []byte, ifindex, n int) (time.Duration, error) {
 		contextIn: uint32(len(context)), contextInAt: address(context),
 		flags: unix.BPF_F_TEST_XDP_LIVE_FRAMES, batch: 64,
 	}
+	// A pending signal ends the run early (bpf_test_run_xdp_live), and Go's scheduler preempts threads by signals.
+	every, old := unix.Sigset_t{}, unix.Sigset_t{}
+	for i := range every.Val {
+		every.Val[i] = ^uint64(0)
+	}
+	if err := unix.PthreadSigmask(unix.SIG_SETMASK, &every, &old); err != nil {
+		return 0, fmt.Errorf("block signals: %w", err)
+	}
 	before := threadTime()
 	_, _, errno := unix.Syscall(unix.SYS_BPF, unix.BPF_PROG_TEST_RUN, uintptr(unsafe.Pointer(&attr)), unsafe.Sizeof(attr)-4)
 	took := threadTime() - before
+	if err := unix.PthreadSigmask(unix.SIG_SETMASK, &old, nil); err != nil {
+		return 0, fmt.Errorf("unblock signals: %w", err)
+	}
 	runtime.KeepAlive(frame)
 	runtime.KeepAlive(context)
 	if errno != 0 {
