@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -117,6 +119,8 @@ func (a *app) report(r *reconcile.Report, planShown bool) error {
 
 // carryOut runs the change and tells its steps.
 func (a *app) carryOut(ctx context.Context, c change, approved *reconcile.Plan) (*reconcile.Report, error) {
+	// The Go runtime ends a process that writes to a closed standard output; not in the middle of an apply.
+	signal.Ignore(syscall.SIGPIPE)
 	p := a.progress()
 	defer p.stop()
 	log := a.logger().WithField("event", "step").WithField("command", c.command)

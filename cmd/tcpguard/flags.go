@@ -92,6 +92,7 @@ func (a *app) finishFlags(cmd *cobra.Command) error {
 			failed = a.fromEnvironment(f)
 		}
 	})
+	a.parsed = failed == nil
 	return failed
 }
 

@@ -32,8 +32,10 @@ type app struct {
 
 	root  *cobra.Command
 	flags globalFlags
-	shown view.View    // made by view()
-	facts policy.Facts // of this host, once the policy is loaded
+	// parsed says that flags has what the command line and the environment say.
+	parsed bool
+	shown  view.View    // made by view()
+	facts  policy.Facts // of this host, once the policy is loaded
 }
 
 // run carries out one command line and gives the exit code.

@@ -20,7 +20,7 @@ import (
 func (a *app) view() view.View {
 	if a.shown == nil {
 		output := a.flags.output
-		if env, ok := a.getenv(environmentName("output")); ok && !a.root.PersistentFlags().Changed("output") {
+		if env, ok := a.getenv(environmentName("output")); ok && !a.parsed && !a.root.PersistentFlags().Changed("output") {
 			output = env
 		}
 		if output == "json" {
