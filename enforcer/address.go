@@ -11,8 +11,8 @@ func addressOf(name string) string {
 		return strings.Join(parts[:3], ".")
 	case len(parts) >= 2 && (parts[0] == "policy" || parts[0] == "list"):
 		return strings.Join(parts[:2], ".")
-	case parts[0] == managementAddress:
-		return managementAddress
+	case parts[0] == managementAddress || parts[0] == bansAddress:
+		return parts[0]
 	default:
 		return pipelineAddress
 	}
@@ -21,7 +21,7 @@ func addressOf(name string) string {
 // ownBlock says that a policy's block or argument has an address of its own.
 func ownBlock(name string) bool {
 	switch name {
-	case "connection_limit", "rate_limit", "allow", "deny", "only":
+	case "connection_limit", "rate_limit", "allow", "deny", "only", "syn_flood", "ban":
 		return true
 	default:
 		return false

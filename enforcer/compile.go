@@ -61,6 +61,7 @@ type compiler struct {
 	dispatch map[string]*Set   // verdict maps by name
 	used     map[string]bool   // lists whose sets are declared
 	loopback map[Hook]bool     // hooks where a policy names lo
+	proxied  bool              // a synproxy stands before some local service
 }
 
 // resource declares what the following objects belong to.

@@ -23,16 +23,17 @@ func (c *compiler) baseChains() {
 		return
 	}
 	c.resource(pipelineAddress, policy.Range{}, Attribute{Name: "layout", Value: layout})
-	management := c.management()
-	for _, hook := range []Hook{HookPrerouting, HookInput, HookForward} {
+	hooks[HookPrerouting] = true // bans made by hand are dropped there
+	management, bans := c.management(), c.hostBans()
+	for _, hook := range []Hook{HookPrerouting, HookInput, HookForward, HookOutput} {
 		if hooks[hook] {
-			c.baseChain(hook, management)
+			c.baseChain(hook, management, bans)
 		}
 	}
 }
 
 // baseChain is, in order: what needs no decision, who is never limited, and one lookup that finds the policy.
-func (c *compiler) baseChain(hook Hook, management []Rule) {
+func (c *compiler) baseChain(hook Hook, management, bans []Rule) {
 	chain := Chain{Name: string(hook), Address: pipelineAddress, Hook: hook, Priority: priorityLimits}
 	add := func(statements ...Statement) {
 		chain.Rules = append(chain.Rules, c.rule(pipelineAddress, statements...))
@@ -43,12 +44,15 @@ func (c *compiler) baseChain(hook Hook, management []Rule) {
 		add(MatchEstablished{}, Verdict{Kind: Accept})
 	}
 	byInterface, others := c.lookups(hook)
-	loopback := func() { add(MatchLoopback{}, Verdict{Kind: Accept}) }
+	loopback := func() { add(c.ownTraffic(hook)...) }
 	// Loopback is limited only where a policy names it; then its packets must pass that policy's lookup first.
 	if !c.loopback[hook] {
 		loopback()
 	}
 	chain.Rules = append(chain.Rules, management...)
+	if hook == HookPrerouting {
+		chain.Rules = append(chain.Rules, bans...)
+	}
 	for _, m := range byInterface {
 		add(m)
 	}
@@ -59,6 +63,19 @@ func (c *compiler) baseChain(hook Hook, management []Rule) {
 		add(m)
 	}
 	c.out.Chains = append(c.out.Chains, chain)
+}
+
+// ownTraffic lets pass what the host sends to itself. On the input hook loopback also carries the connections that the
+// synproxy opens in a client's name, which the limits must see; those come from an address that is not the host's.
+func (c *compiler) ownTraffic(hook Hook) []Statement {
+	switch {
+	case hook == HookOutput:
+		return []Statement{MatchLocalSource{}, Verdict{Kind: Accept}}
+	case hook == HookInput && c.proxied:
+		return []Statement{MatchLoopback{}, MatchLocalSource{}, Verdict{Kind: Accept}}
+	default:
+		return []Statement{MatchLoopback{}, Verdict{Kind: Accept}}
+	}
 }
 
 // management gives the rules that let the host's administrators pass, before every limit and at every hook.

@@ -10,7 +10,7 @@ import (
 )
 
 // limit is a connection_limit or rate_limit on its way into the kernel: a meter for each family (or one for all), the
-// rule that refuses what is over it, and the rule that decides for a source that did not fit into the meter's set.
+// rule that ends what is over it, and the rule that decides for a source that did not fit into the meter's set.
 type limit struct {
 	*service
 	policy.Grouping
@@ -23,6 +23,10 @@ type limit struct {
 	rate        *policy.Rate // rate_limit
 	burst       uint32
 	window      policy.Window
+
+	meter         Meter // without its set and field
+	timeout       time.Duration
+	refused, full Count
 }
 
 func (s *service) connectionLimit() *limit {
@@ -71,32 +75,55 @@ func (l *limit) groupingAttributes() []Attribute {
 	return a
 }
 
-// compile adds the limit's rules and gives those that decide when a table is full; they stand behind every limit.
-func (l *limit) compile() (full []Rule, err error) {
+// declare adds the limit's resource, counters and sets.
+func (l *limit) declare() (err error) {
 	l.resource(l.address, l.at, l.attributes...)
-	meter, timeout, err := l.meter()
+	l.meter, l.timeout, err = l.statement()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	count := l.counter(l.address, l.address)
-	overflow := l.counter(l.address+".full", l.address)
+	l.refused = l.counter(l.address, l.address)
+	l.full = l.counter(l.address+".full", l.address)
 	for _, key := range l.keys() {
-		set := Set{
-			Name: l.address + "." + key.suffix + "." + l.parameters(), Address: l.address,
-			Key: []KeyType{key.field.Name.KeyType()}, Dynamic: true, Timeout: timeout, Size: key.size,
-		}
-		l.out.Sets = append(l.out.Sets, set)
-		meter.Set, meter.Field = set.Name, key.field
-		l.add(l.address, meter, count, l.refusal(l.action))
+		l.out.Sets = append(l.out.Sets, Set{
+			Name: l.set(key), Address: l.address, Key: []KeyType{key.field.Name.KeyType()}, Dynamic: true,
+			Timeout: l.timeout, Size: key.size,
+		})
+	}
+	return nil
+}
 
-		// A meter does not match when its set is full, so who is not in the set now did not fit.
-		missed := []Statement{MatchSet{Fields: []Field{key.field}, Set: set.Name, Negate: true}, overflow}
+func (l *limit) set(key meterKey) string { return l.address + "." + key.suffix + "." + l.parameters() }
+
+// meters adds the rules that count, each ending in excess for who is over the limit.
+func (l *limit) meters(excess []Statement) {
+	for _, key := range l.keys() {
+		meter := l.meter
+		meter.Set, meter.Field = l.set(key), key.field
+		l.add(l.address, append([]Statement{meter}, excess...)...)
+	}
+}
+
+// overflow adds the rules for a full table: a meter does not match when its set is full, so who is not in the set now
+// did not fit.
+func (l *limit) overflow() {
+	for _, key := range l.keys() {
+		missed := []Statement{MatchSet{Fields: []Field{key.field}, Set: l.set(key), Negate: true}, l.full}
 		if l.OnFull == policy.OnFullDrop {
 			missed = append(missed, l.verdict(Drop))
 		}
-		full = append(full, l.rule(l.address, missed...))
+		l.add(l.address, missed...)
 	}
-	return full, nil
+}
+
+// refuse is what a limit does with an excess that is no forgery.
+func (l *limit) refuse() []Statement {
+	return l.service.refuse(outcome{address: l.address, counter: l.refused, refusal: l.refusal(l.action), strikes: true})
+}
+
+// challenge is what a limit does with an excess that may be one.
+func (l *limit) challenge() []Statement {
+	return []Statement{Verdict{Kind: Goto, Chain: l.floodAddress() + ".challenge"}}
 }
 
 type meterKey struct {
@@ -127,8 +154,8 @@ func (l *limit) parameters() string {
 	return shortHash(text)
 }
 
-// meter is the statement that counts, and how long an idle element stays.
-func (l *limit) meter() (Meter, time.Duration, error) {
+// statement is what counts, and how long an idle element stays.
+func (l *limit) statement() (Meter, time.Duration, error) {
 	if l.rate == nil {
 		// conncount elements leave by themselves when their last connection does.
 		return Meter{ConnectionsOver: l.connections}, 0, nil

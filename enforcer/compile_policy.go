@@ -9,29 +9,43 @@ import (
 	"github.com/tcpguard/tcpguard/policy"
 )
 
-// service is one policy on its way into the kernel. Its chain decides in the language's order: deny, allow, only,
-// connection limit, rate limit, full tables. (Management sources have left in the base chain.)
+// service is one policy on its way into the kernel. Its chains decide in the language's order: ban, deny, allow, only,
+// SYN rate, connection limit, rate limit, full tables. (Management sources have left in the base chain.)
 type service struct {
 	*compiler
 	*policy.Policy
 	address string // "policy.web"
 	monitor bool
+	early   []Rule // of the chain before conntrack
 	rules   []Rule // of the chain under construction
+	refused map[string]bool
 }
 
 func (c *compiler) policy(p *policy.Policy) error {
-	s := &service{compiler: c, Policy: p, address: "policy." + p.Name, monitor: p.Mode == policy.ModeMonitor}
+	s := &service{
+		compiler: c, Policy: p, address: "policy." + p.Name, monitor: p.Mode == policy.ModeMonitor, refused: map[string]bool{},
+	}
 	c.resource(s.address, p.Range, s.attributes()...)
 	if p.Mode == policy.ModeOff {
 		return nil
 	}
+	if err := s.ban(); err != nil {
+		return err
+	}
 	s.deny()
 	s.allow()
 	s.only()
+	if err := s.synFlood(); err != nil {
+		return err
+	}
 	if err := s.limits(); err != nil {
 		return err
 	}
 	c.dispatchTo(hookOf(p.Path), p, s.address)
+	if len(s.early) > 0 {
+		s.chain(s.address+".early", s.address, s.early)
+		c.dispatchTo(HookPrerouting, p, s.address+".early")
+	}
 	return nil
 }
 
@@ -58,6 +72,10 @@ func (s *service) attributes() []Attribute {
 	return a
 }
 
+// here matches what is for this policy's path. Before routing that takes a look into the routing table; addresses that
+// a policy names are its own word for it.
+func (s *service) here() Statement { return MatchLocal{Negate: s.Path == policy.PathForward} }
+
 // deny drops at the earliest hook, and once more here: behind a NAT rule the port or address that the earliest hook
 // saw is not the one the policy names.
 func (s *service) deny() {
@@ -66,22 +84,20 @@ func (s *service) deny() {
 	}
 	address := s.address + ".deny"
 	s.resource(address, s.DenyRange, Attribute{Name: "lists", Value: s.listsText(s.Deny)})
-	count := s.counter(address, address)
-	var early []Rule
-	local := MatchLocal{Negate: s.Path == policy.PathForward}
+	out := outcome{address: address, counter: s.counter(address, address), refusal: s.verdict(Drop)}
 	for _, name := range s.Deny {
 		for _, set := range s.listSets(name) {
-			early = append(early, s.rule(address, set.match, local, count, Verdict{Kind: Drop}))
-			s.add(address, set.match, count, s.verdict(Drop))
+			end := s.refuse(out)
+			s.add(address, append([]Statement{set.match}, end...)...)
+			// In monitor mode the early chain would count every packet that this one counts again.
+			if !s.monitor {
+				s.addEarly(address, append([]Statement{set.match, s.here()}, end...)...)
+			}
 		}
-	}
-	// In monitor mode the early chain would count every packet that this one counts again.
-	if len(early) > 0 && !s.monitor {
-		s.chain(address, address, early)
-		s.dispatchTo(HookPrerouting, s.Policy, address)
 	}
 }
 
+// allow lets its lists pass, and before conntrack keeps them from being challenged.
 func (s *service) allow() {
 	if len(s.Allow) == 0 {
 		return
@@ -92,6 +108,9 @@ func (s *service) allow() {
 	for _, name := range s.Allow {
 		for _, set := range s.listSets(name) {
 			s.add(address, set.match, count, Verdict{Kind: Accept})
+			if s.challenges() {
+				s.addEarly(address, set.match, Verdict{Kind: Accept})
+			}
 		}
 	}
 }
@@ -104,44 +123,85 @@ func (s *service) only() {
 	}
 	address := s.address + ".only"
 	s.resource(address, s.OnlyRange, Attribute{Name: "lists", Value: s.listsText(s.Only)})
-	count := s.counter(address, address)
-	admitted := s.address + ".admitted"
+	out := outcome{address: address, counter: s.counter(address, address), refusal: s.verdict(Drop)}
 	for _, name := range s.Only {
 		for _, set := range s.listSets(name) {
-			s.add(address, set.match, Verdict{Kind: Goto, Chain: admitted})
+			s.add(address, set.match, Verdict{Kind: Goto, Chain: s.limitsChain()})
 		}
 	}
-	s.add(address, count, s.verdict(Drop))
-	s.chain(s.address, s.address, s.rules)
-	s.rules = nil
+	s.add(address, s.refuse(out)...)
+	s.close(s.address)
 }
 
-// limits ends the policy: what only admits, or everything when there is no only.
+// limitsChain is where the limits stand: what only admits, or everything when there is no only.
+func (s *service) limitsChain() string {
+	if len(s.Only) > 0 {
+		return s.address + ".admitted"
+	}
+	return s.address
+}
+
+// limits ends the policy. Where sources are challenged the limits stand twice, on the same meters: an unproven excess
+// is challenged, only a proven excess is refused.
 func (s *service) limits() error {
+	var limits []*limit
+	for _, l := range []*limit{s.connectionLimit(), s.rateLimit()} {
+		if l == nil {
+			continue
+		}
+		if err := l.declare(); err != nil {
+			return err
+		}
+		limits = append(limits, l)
+	}
+	accepted := s.counter(s.address+".accepted", s.address)
 	// A connection that was there before conntrack was in use shows up as new in mid-stream. It is no new connection:
 	// limits are for the packet that opens one.
 	if s.Protocol == policy.TCP {
 		s.add(s.address, MatchSYN{Negate: true}, Verdict{Kind: Accept})
 	}
-	var full []Rule
-	for _, l := range []*limit{s.connectionLimit(), s.rateLimit()} {
-		if l == nil {
-			continue
-		}
-		overflow, err := l.compile()
-		if err != nil {
-			return err
-		}
-		full = append(full, overflow...)
+	if !s.challenges() {
+		s.limit(limits, (*limit).refuse)
+		s.add(s.address, accepted)
+		s.close(s.limitsChain())
+		return nil
 	}
-	s.rules = append(s.rules, full...)
-	s.add(s.address, s.counter(s.address+".accepted", s.address))
-	name := s.address
-	if len(s.Only) > 0 {
-		name += ".admitted"
+	proven := s.address + ".proven"
+	if s.Path == policy.PathInput {
+		// The synproxy's own connection to the service comes in on loopback, with the client's address.
+		s.add(s.floodAddress(), MatchLoopback{}, Verdict{Kind: Goto, Chain: proven})
+	} else {
+		s.dispatchTo(HookOutput, s.Policy, proven)
 	}
-	s.chain(name, s.address, s.rules)
+	s.limit(limits, (*limit).challenge)
+	s.add(s.address, accepted)
+	s.close(s.limitsChain())
+
+	s.limit(limits, (*limit).refuse)
+	s.add(s.address, accepted)
+	s.close(proven)
+	s.challengeChain()
 	return nil
+}
+
+// limit adds the meters and, behind all of them, what becomes of sources that did not fit.
+func (s *service) limit(limits []*limit, excess func(*limit) []Statement) {
+	for _, l := range limits {
+		l.meters(excess(l))
+	}
+	for _, l := range limits {
+		l.overflow()
+	}
+}
+
+// close ends the chain under construction.
+func (s *service) close(name string) {
+	s.chain(name, s.address, s.rules)
+	s.rules = nil
+}
+
+func (s *service) addEarly(address string, statements ...Statement) {
+	s.early = append(s.early, s.rule(address, statements...))
 }
 
 // add appends a rule to the chain under construction.

@@ -1,6 +1,8 @@
 package enforcer
 
 import (
+	"strings"
+
 	"github.com/tcpguard/tcpguard/internal/addrset"
 )
 
@@ -63,10 +65,8 @@ func (d *differ) elementAddress(s *Set, e Element) string {
 
 // policyOf is the policy whose chain it is: "policy.web" for "policy.web.deny".
 func policyOf(chain string) string {
-	for _, c := range []string{".connection_limit", ".rate_limit", ".allow", ".deny", ".only"} {
-		if address := addressOf(chain); len(address) > len(c) && address[len(address)-len(c):] == c {
-			return address[:len(address)-len(c)]
-		}
+	if parts := strings.SplitN(chain, ".", 3); len(parts) >= 2 && parts[0] == "policy" {
+		return parts[0] + "." + parts[1]
 	}
 	return addressOf(chain)
 }

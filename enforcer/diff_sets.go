@@ -31,8 +31,11 @@ func (d *differ) set(have, want *Set) {
 	case !sameSpecification(have, want):
 		d.differs(address, DriftChanged, want.kindName())
 		d.replaceSet(have, want)
-	case want.Dynamic:
-		// Live state: whoever is in it stays.
+	case want.Live() && have.Size != want.Size:
+		// Adding a set that is there changes its size in place; whoever is in it stays.
+		d.differs(address, DriftChanged, want.kindName())
+		d.op(phaseAddSets, Op{Verb: Add, Address: address, Set: want})
+	case want.Live():
 	case have.Listed:
 		d.elements(have, want)
 	case want.Members != nil || d.markerOf(d.desired, want.Name) != nil:
@@ -46,12 +49,12 @@ func (d *differ) set(have, want *Set) {
 // sameSpecification compares everything the kernel fixes when a set is made. A list's set may keep a size that still
 // fits: making it anew would mean sending all of it.
 func sameSpecification(have, want *Set) bool {
-	size := have.Size == want.Size
+	size := have.Size == want.Size || want.Live()
 	if want.Members != nil {
 		size = have.Size >= partRoom(*want.Members)/2 && int(have.Size) >= want.Members.Len() && have.Size <= 8*want.Size
 	}
 	return size && have.Raw == nil && want.Raw == nil && slices.Equal(have.Key, want.Key) && have.Verdicts == want.Verdicts &&
-		have.Interval == want.Interval && have.Dynamic == want.Dynamic && have.Timeout == want.Timeout
+		have.Interval == want.Interval && have.Dynamic == want.Dynamic && have.Timeout == want.Timeout && have.Expires == want.Expires
 }
 
 // replaceSet makes a set anew under its name. Rules refer to it, so all of them must leave and come back.

@@ -80,7 +80,8 @@ type Set struct {
 	Verdicts bool          // a verdict map
 	Interval bool          // keys are ranges
 	Dynamic  bool          // filled by rules: a meter. Its elements are live state, never read nor compared
-	Timeout  time.Duration // 0: elements stay
+	Timeout  time.Duration // of elements that come without one of their own; 0: they stay
+	Expires  bool          // elements may bring a timeout of their own; implied by Timeout
 	Size     uint32        // most elements; 0: not bounded
 
 	// Elements is the content of a small static set or map, sorted by key.
@@ -96,6 +97,10 @@ type Set struct {
 	// foreign key type or flag). Such a set never equals a desired one.
 	Raw []byte
 }
+
+// Live says that the content is state and not declared: what rules have counted, and bans. It is neither read back nor
+// compared, and it stays when the set's size changes.
+func (s *Set) Live() bool { return s.Dynamic || s.Expires || s.Timeout > 0 }
 
 // Element is one entry of a small static set or map. Key is the fields' wire bytes, each field padded to four bytes
 // when there is more than one; KeyEnd is the closing key of a range, equal in length, or nil for a single key.
@@ -127,6 +132,7 @@ const (
 	HookPrerouting Hook = "prerouting"
 	HookInput      Hook = "input"
 	HookForward    Hook = "forward"
+	HookOutput     Hook = "output"
 )
 
 // Rule is a list of statements. A desired rule has Statements, from which nft.Normalize makes Wire and Canon; an

@@ -33,8 +33,8 @@ const (
 // MatchEstablished is `ct state established,related`.
 type MatchEstablished struct{}
 
-// MatchLoopback is `iif "lo"`; loopback's index is 1 in every network namespace.
-type MatchLoopback struct{}
+// MatchLoopback is `iif "lo"`; loopback's index is 1 in every network namespace. Negated, every other interface.
+type MatchLoopback struct{ Negate bool }
 
 // MatchSYN is `tcp flags syn / fin,syn,rst,ack`: the first packet of a connection. Negated, everything else.
 type MatchSYN struct{ Negate bool }

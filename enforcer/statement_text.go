@@ -18,7 +18,7 @@ func negation(negate bool) string {
 
 func (MatchEstablished) nft() string { return "ct state established,related" }
 
-func (MatchLoopback) nft() string { return `iif "lo"` }
+func (s MatchLoopback) nft() string { return `iif ` + negation(s.Negate) + `"lo"` }
 
 func (s MatchSYN) nft() string {
 	return "tcp flags " + negation(s.Negate) + "syn / fin,syn,rst,ack"

@@ -76,7 +76,7 @@ func (s *Set) flagsText() string {
 	if s.Dynamic {
 		flags = append(flags, "dynamic")
 	}
-	if s.Timeout > 0 {
+	if s.Timeout > 0 || s.Expires {
 		flags = append(flags, "timeout")
 	}
 	return strings.Join(flags, ",")

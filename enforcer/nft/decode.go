@@ -91,6 +91,7 @@ func decodeSet(f *fields) (s enforcer.Set, known bool) {
 	if ms := f.u64(unix.NFTA_SET_TIMEOUT); ms < uint64(maxTimeout/time.Millisecond) {
 		s.Timeout = time.Duration(ms) * time.Millisecond
 	}
+	s.Expires = flags&unix.NFT_SET_TIMEOUT != 0 && s.Timeout == 0
 	known = !f.more
 	if f.have[unix.NFTA_SET_DESC] {
 		desc, err := parseFields(f.data[unix.NFTA_SET_DESC])

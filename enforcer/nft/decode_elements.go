@@ -20,7 +20,7 @@ const maxDump = 4096
 // always declares one.
 func dumped(s *enforcer.Set) bool {
 	switch {
-	case s.Dynamic || s.Raw != nil:
+	case s.Live() || s.Raw != nil:
 		return false
 	case s.Verdicts:
 		return true

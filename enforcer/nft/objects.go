@@ -88,7 +88,7 @@ func hookNumber(h enforcer.Hook) (uint32, error) {
 		return unix.NF_INET_LOCAL_IN, nil
 	case enforcer.HookForward:
 		return unix.NF_INET_FORWARD, nil
-	case "output":
+	case enforcer.HookOutput:
 		return unix.NF_INET_LOCAL_OUT, nil
 	case "postrouting":
 		return unix.NF_INET_POST_ROUTING, nil
@@ -157,7 +157,7 @@ func setFlags(s *enforcer.Set) (flags uint32) {
 		nftSetConcat:          s.Interval && len(s.Key) > 1,
 		unix.NFT_SET_MAP:      s.Verdicts,
 		unix.NFT_SET_EVAL:     s.Dynamic,
-		unix.NFT_SET_TIMEOUT:  s.Timeout > 0,
+		unix.NFT_SET_TIMEOUT:  s.Timeout > 0 || s.Expires,
 	} {
 		if on {
 			flags |= flag

@@ -16,6 +16,7 @@ const (
 	nftaQuotaConsumed     = 4
 	nftaLastSet           = 1
 	nftaLastMsecs         = 2
+	nftaNumgenOffset      = 4
 )
 
 // rolesOf describes the attributes of an expression by name; nil for an expression to be compared as it is.
@@ -52,7 +53,12 @@ func rolesOf(name string) func(uint16) role {
 		return roles{unix.NFTA_REJECT_ICMP_CODE: defaultZero}.of
 	case "fib":
 		return roles{unix.NFTA_FIB_FLAGS: defaultZero}.of
-	case "ct", "meta", "payload":
+	case "log":
+		return roles{unix.NFTA_LOG_PREFIX: text, unix.NFTA_LOG_LEVEL: defaultZero, unix.NFTA_LOG_FLAGS: defaultZero,
+			unix.NFTA_LOG_SNAPLEN: defaultZero, unix.NFTA_LOG_QTHRESHOLD: defaultZero}.of
+	case "numgen":
+		return roles{nftaNumgenOffset: defaultZero}.of
+	case "ct", "meta", "payload", "synproxy", "notrack":
 		return roles{}.of
 	}
 	return nil

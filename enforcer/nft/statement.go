@@ -30,7 +30,7 @@ func (e *ruleEncoder) statement(s enforcer.Statement) error {
 	case enforcer.MatchEstablished:
 		e.ctState(expr.CtStateBitESTABLISHED | expr.CtStateBitRELATED)
 	case enforcer.MatchLoopback:
-		e.add(&expr.Meta{Key: expr.MetaKeyIIF, Register: work}, compare(false, native(1)))
+		e.add(&expr.Meta{Key: expr.MetaKeyIIF, Register: work}, compare(s.Negate, native(1)))
 	case enforcer.MatchSYN:
 		return e.syn(s.Negate)
 	case enforcer.MatchNew:
@@ -58,7 +58,7 @@ func (e *ruleEncoder) statement(s enforcer.Statement) error {
 	case enforcer.Verdict:
 		return e.verdict(s)
 	default:
-		return fmt.Errorf("no encoding for statement %T", s)
+		return e.attackStatement(s)
 	}
 	return nil
 }
