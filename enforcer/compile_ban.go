@@ -58,7 +58,7 @@ func (s *service) ban() error {
 		return &CompileError{Address: address, Reason: err.Error(), Range: b.Range}
 	}
 	s.counter(address+".added", address)
-	s.sourceSets(s.strikeSet(), address, s.banKeys(), b.After.Interval)
+	s.sourceSets(s.strikeSet(), address, s.banKeys(), tick(b.After.Interval))
 	if s.monitor {
 		return nil
 	}

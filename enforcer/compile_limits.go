@@ -165,7 +165,7 @@ func (l *limit) statement() (Meter, time.Duration, error) {
 	var timeout time.Duration
 	if l.window == policy.WindowFixed {
 		over, err = fixedWindow(*l.rate)
-		timeout = l.rate.Interval
+		timeout = tick(l.rate.Interval)
 	} else {
 		over, err = tokenBucket(*l.rate, l.burst)
 		timeout = refill(*l.rate, l.burst)
@@ -176,6 +176,13 @@ func (l *limit) statement() (Meter, time.Duration, error) {
 	// A fixed window runs from a source's first connection (add); a bucket may be forgotten once it is full again,
 	// counted from the last connection (update).
 	return Meter{Over: &over, Update: l.window == policy.WindowToken}, timeout, nil
+}
+
+// tick rounds a timeout up to what every kernel holds exactly: it keeps them in clock ticks, rounded down, and shows the
+// result. 20 ms is a whole number of ticks at 100, 250, 300 and 1000 Hz.
+func tick(d time.Duration) time.Duration {
+	const ticks = 20 * time.Millisecond
+	return (d + ticks - 1) / ticks * ticks
 }
 
 var units = []Unit{Second, Minute, Hour, Day, Week}

@@ -99,6 +99,30 @@ func everyShape(t testing.TB) map[string]*policy.Bundle {
 	udp.Protocol = policy.UDP
 	udp.Rate = rate(grouping(policy.PerSource, policy.OnFullDrop), policy.WindowToken)
 
+	flood := func(p policy.Policy, protect policy.Protect) policy.Policy {
+		p.SYNFlood = &policy.SYNFlood{
+			Protect: protect, Threshold: policy.Rate{Count: 500, Interval: time.Second}, Rate: policy.Rate{Count: 24000, Interval: time.Second},
+			MSS4: 1460, MSS6: 1440, WScale: 7, SACK: true,
+		}
+		return p
+	}
+	ban := func(p policy.Policy, proof policy.Proof, escalate ...uint32) policy.Policy {
+		p.Ban = &policy.Ban{
+			After: policy.Rate{Count: 20, Interval: time.Minute}, For: 10 * time.Minute, Escalate: escalate, Proof: proof,
+			IPv4Prefix: 32, IPv6Prefix: 64, TableSize: 65536,
+		}
+		return p
+	}
+	logged := func(p policy.Policy, target policy.LogTarget) policy.Policy {
+		p.Log = &policy.Log{Rate: policy.Rate{Count: 5, Interval: time.Minute}, Burst: 5, Target: target, Group: 3}
+		return p
+	}
+	auto := logged(ban(flood(access, policy.ProtectAuto), policy.ProofHandshake, 1, 6, 144), policy.LogKernel)
+	monitored := auto
+	monitored.Mode = policy.ModeMonitor
+	low := flood(limits, policy.ProtectAuto)
+	low.SYNFlood.Rate.Count = 200
+
 	sources := policy.Management{Sources: prefixes("198.51.100.0/24", "198.51.100.128/25", "2001:db8:5::/48"), Ports: ports(22, 22)}
 	bundle := func(m policy.Management, policies ...policy.Policy) *policy.Bundle {
 		return &policy.Bundle{Management: m, Lists: lists, Policies: policies}
@@ -114,6 +138,14 @@ func everyShape(t testing.TB) map[string]*policy.Bundle {
 		"narrow":           bundle(none, narrow, byAddress, loopback),
 		"udp":              bundle(none, udp, limits),
 		"management-ports": bundle(policy.Management{Ports: []policy.PortRange{{First: 22, Last: 22}, {First: 2200, Last: 2210}}}, limits),
+		"auto":             bundle(sources, auto),
+		"auto-forward":     bundle(none, flood(forward, policy.ProtectAuto)),
+		"auto-monitor":     bundle(none, monitored),
+		"auto-low-rate":    bundle(none, low),
+		"synproxy":         bundle(none, flood(narrow, policy.ProtectSynproxy)),
+		"cookies":          bundle(none, logged(flood(access, policy.ProtectCookies), policy.LogNflog)),
+		"ban-unproven":     bundle(none, ban(flood(limits, policy.ProtectAuto), policy.ProofNone, 1)),
+		"ban-first":        bundle(none, func() policy.Policy { p := ban(limits, policy.ProofNone, 1); p.Ban.After.Count = 1; return p }()),
 		"everything":       bundle(sources, limits, masked, total, forward, narrow, byAddress, udp),
 	}
 }

@@ -129,14 +129,9 @@ func (d *differ) changeMembers(address string, set *Set, before, now addrset.Par
 	}
 }
 
-// countFits says whether the kernel's element count agrees with what the marker recorded, or is not known. An interval
-// may be counted as one element or as its two ends; the highest range of the address space has only one.
-func countFits(s *Set, recorded int) bool {
-	if s.Count < 0 || s.Count == recorded {
-		return true
-	}
-	return s.Interval && s.Count >= 2*recorded-1 && s.Count <= 2*recorded+1
-}
+// countFits says whether the kernel's element count agrees with what the marker recorded, or is not known (before
+// Linux 6.16).
+func countFits(s *Set, recorded int) bool { return s.Count < 0 || s.Count == recorded }
 
 // content is what a list's set holds: in a desired ruleset it is there, in one that was read the marker names it.
 func (d *differ) content(r *Ruleset, s *Set) *addrset.Part {

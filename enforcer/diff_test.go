@@ -37,7 +37,7 @@ func asRead(r *Ruleset) *Ruleset {
 		s.Address, s.Count = "", len(s.Elements)
 		if s.Members != nil {
 			s.Count, s.Members = s.Members.Len(), nil
-		} else if !s.Dynamic {
+		} else if !s.Live() {
 			s.Listed = true
 			s.Elements = slices.Clone(s.Elements)
 			for i := range s.Elements {

@@ -45,7 +45,12 @@ func (k *fakeKernel) do(op Op) error {
 		s := *op.Set
 		if op.Verb == Add {
 			s.Elements, s.Members, s.Count = nil, nil, 0
-			s.Listed = !s.Dynamic
+			s.Listed = !s.Live()
+			if old, there := k.sets[s.Name]; there && s.Live() {
+				old.Size = s.Size // nf_tables changes the size of a set in place
+				k.sets[s.Name] = old
+				return nil
+			}
 		}
 		return change(k.sets, s.Name, s, op.Verb, k.refersTo(s.Name))
 	case op.Chain != nil:

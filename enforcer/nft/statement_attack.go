@@ -32,7 +32,10 @@ func (e *ruleEncoder) attackStatement(s enforcer.Statement) error {
 	case enforcer.NoTrack:
 		e.add(&expr.Notrack{})
 	case enforcer.SynProxy:
-		return e.synproxy(s)
+		// The expression asks for TCP by itself; nft puts no match before it.
+		e.add(&expr.SynProxy{
+			Mss: s.MSS, MssValueSet: true, Wscale: s.WScale, WscaleValueSet: true, Timestamp: s.Timestamp, SackPerm: s.SACK,
+		})
 	case enforcer.LogPacket:
 		return e.log(s)
 	default:
@@ -57,17 +60,6 @@ func (e *ruleEncoder) remember(s enforcer.Remember) error {
 	return nil
 }
 
-// synproxy needs TCP; nft lists the match it put in for that, so it stands in the rule like any other.
-func (e *ruleEncoder) synproxy(s enforcer.SynProxy) error {
-	if err := e.transport(unix.IPPROTO_TCP); err != nil {
-		return err
-	}
-	e.add(&expr.SynProxy{
-		Mss: s.MSS, MssValueSet: true, Wscale: s.WScale, WscaleValueSet: true, Timestamp: s.Timestamp, SackPerm: s.SACK,
-	})
-	return nil
-}
-
 // maxLogPrefix is NF_LOG_PREFIXLEN without its terminating zero.
 const maxLogPrefix = 127
 
@@ -79,6 +71,10 @@ func (e *ruleEncoder) log(s enforcer.LogPacket) error {
 	if s.Nflog {
 		l.Key |= 1 << unix.NFTA_LOG_GROUP
 		l.Group = s.Group
+	} else {
+		// The kernel's default, which it also shows when nobody set it.
+		l.Key |= 1 << unix.NFTA_LOG_LEVEL
+		l.Level = expr.LogLevelWarning
 	}
 	e.add(l)
 	return nil
