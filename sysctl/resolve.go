@@ -9,9 +9,10 @@ import (
 	"github.com/tcpguard/tcpguard/policy"
 )
 
-// Resolve gives the settings that a bundle asks for, sorted by key: those declared, and those derived from its capacity.
-// A declared value wins over a derived one of the same key. The notes warn where it is too small for the declared load,
-// and where the load does not fit the host.
+// Resolve gives the settings that a bundle asks for, sorted by key: those declared, those derived from its
+// capacity, and those its syn_flood blocks need. A declared value wins over a derived one of the same key. The notes warn
+// where it is too small for the declared load or keeps a protection from working, and where the load does not fit the
+// host.
 func Resolve(b *policy.Bundle, facts policy.Facts) ([]Setting, []Note) {
 	settings := make([]Setting, 0, len(b.Sysctls))
 	var notes []Note
@@ -38,6 +39,14 @@ func Resolve(b *policy.Bundle, facts policy.Facts) ([]Setting, []Note) {
 			if warning != nil {
 				notes = append(notes, *warning)
 			}
+		}
+	}
+	for _, d := range Protections(b.Policies) {
+		i := slices.IndexFunc(settings, func(s Setting) bool { return s.Key == d.Key })
+		if i < 0 {
+			settings = append(settings, d)
+		} else if warning := mergeNeed(settings[i], d); warning != nil {
+			notes = append(notes, *warning)
 		}
 	}
 	slices.SortFunc(settings, func(a, b Setting) int { return strings.Compare(a.Key, b.Key) })
