@@ -11,8 +11,8 @@ func addressOf(name string) string {
 		return strings.Join(parts[:3], ".")
 	case len(parts) >= 2 && (parts[0] == "policy" || parts[0] == "list"):
 		return strings.Join(parts[:2], ".")
-	case parts[0] == managementAddress || parts[0] == bansAddress:
-		return parts[0]
+	case parts[0] == managementAddress:
+		return managementAddress
 	default:
 		return pipelineAddress
 	}

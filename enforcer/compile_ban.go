@@ -8,8 +8,9 @@ import (
 	"github.com/tcpguard/tcpguard/policy"
 )
 
-// bansAddress owns the bans that hold for the whole host and are made by hand (`tcpguard ban add`).
-const bansAddress = "ban"
+// hostBan names the objects of the bans that hold for the whole host and are made by hand (`tcpguard ban add`). They
+// are part of the pipeline: nothing declares them.
+const hostBan = "ban"
 
 // hostBanSize is how many addresses, and how many prefixes, of each family can be banned by hand at one time.
 const hostBanSize = 1 << 20
@@ -17,23 +18,22 @@ const hostBanSize = 1 << 20
 // hostBans declares the sets of bans made by hand and gives the rules that drop who is in them. Nothing is compared of
 // what they hold: that is live state.
 func (c *compiler) hostBans() []Rule {
-	c.resource(bansAddress, policy.Range{}, Attribute{Name: "size", Value: fmt.Sprint(hostBanSize)})
-	count := c.counter(bansAddress, bansAddress)
+	count := c.counter(hostBan, pipelineAddress)
 	var rules []Rule
 	for _, set := range []struct {
 		suffix   string
 		field    FieldName
 		interval bool
 	}{{"v4", IPSaddr, false}, {"v4.net", IPSaddr, true}, {"v6", IP6Saddr, false}, {"v6.net", IP6Saddr, true}} {
-		name := bansAddress + "." + set.suffix
+		name := hostBan + "." + set.suffix
 		size := uint32(hostBanSize)
 		if set.interval {
 			size *= 2 // a range is two elements, see partRoom
 		}
 		c.out.Sets = append(c.out.Sets, Set{
-			Name: name, Address: bansAddress, Key: []KeyType{set.field.KeyType()}, Interval: set.interval, Expires: true, Size: size,
+			Name: name, Address: pipelineAddress, Key: []KeyType{set.field.KeyType()}, Interval: set.interval, Expires: true, Size: size,
 		})
-		rules = append(rules, c.rule(bansAddress,
+		rules = append(rules, c.rule(pipelineAddress,
 			MatchSet{Fields: []Field{{Name: set.field}}, Set: name}, count, Verdict{Kind: Drop}))
 	}
 	return rules

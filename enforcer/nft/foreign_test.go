@@ -16,7 +16,6 @@ func TestForeignObjectsShow(t *testing.T) {
 	synproxy p { mss 1460; wscale 7; }
 	set marks { type mark; }
 	set counted { type ipv4_addr; counter; elements = { 192.0.2.1 }; }
-	set timed { type ipv4_addr; timeout 1m; elements = { 192.0.2.1 }; }
 	set collected { type ipv4_addr; timeout 1m; gc-interval 5s; }
 	set small { type ipv4_addr; policy memory; }
 	map values { type ipv4_addr : mark; }
@@ -31,8 +30,8 @@ func TestForeignObjectsShow(t *testing.T) {
 	if want := []enforcer.Foreign{{Kind: "object 10", Name: "p"}, {Kind: "object 2", Name: "q"}}; len(rs.Foreign) != 2 || rs.Foreign[0] != want[0] || rs.Foreign[1] != want[1] {
 		t.Errorf("foreign objects %+v, want %+v", rs.Foreign, want)
 	}
-	if len(rs.Sets) != 6 {
-		t.Errorf("%d sets, want 6: an anonymous one belongs to its rule", len(rs.Sets))
+	if len(rs.Sets) != 5 {
+		t.Errorf("%d sets, want 5: an anonymous one belongs to its rule", len(rs.Sets))
 	}
 	for _, s := range rs.Sets {
 		if s.Raw == nil {
@@ -64,12 +63,12 @@ func TestForeignObjectsShow(t *testing.T) {
 	if got, want := k.list(t), "table inet tcpguard {\n}\n"; got != want {
 		t.Errorf("left:\n%s", got)
 	}
-	// A foreign set goes back as it was. (What makes "timed" foreign is its element.)
+	// A foreign set goes back as it was.
 	for i := range rs.Sets {
 		k.commit(t, enforcer.Op{Verb: enforcer.Add, Set: &rs.Sets[i]})
 	}
 	for i, s := range k.read(t).Sets {
-		if s.Raw == nil && s.Name != "timed" || s.Name != rs.Sets[i].Name {
+		if s.Raw == nil || s.Name != rs.Sets[i].Name {
 			t.Errorf("put back %+v", s)
 		}
 	}
