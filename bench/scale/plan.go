@@ -10,7 +10,7 @@ import (
 func plans(b *bench) []*table {
 	policies := &table{
 		title:  "tcpguard plan, by number of policies",
-		header: []string{"policies", "first plan", "per policy", "peak memory", "plan when applied", "per policy"},
+		header: []string{"policies", "first plan", "CPU", "CPU per policy", "peak memory", "plan when applied", "CPU", "CPU per policy"},
 		note:   "Each policy has a port, a connection limit and a rate limit. \"When applied\" reads every object back and finds nothing to do.",
 	}
 	for _, n := range []int{1, 100, 300, 1000} {
@@ -18,7 +18,7 @@ func plans(b *bench) []*table {
 	}
 	entries := &table{
 		title:  "tcpguard plan, by length of a list",
-		header: []string{"addresses", "first plan", "per address", "peak memory", "plan when applied", "per address"},
+		header: []string{"addresses", "first plan", "CPU", "CPU per address", "peak memory", "plan when applied", "CPU", "CPU per address"},
 	}
 	for _, n := range []int{10_000, 100_000, 1_000_000} {
 		folder := b.policyFolder(listPolicy)
@@ -44,6 +44,6 @@ func (b *bench) planning(t *table, n int, folder string) {
 	})
 	b.settle()
 	per := func(d time.Duration) string { return fmt.Sprintf("%.2f µs", d.Seconds()*1e6/float64(n)) }
-	a, z := median(first.walls()), median(applied.walls())
-	t.add(fmt.Sprint(n), ms(a), per(a), mib(median(first.peaks())), ms(z), per(z))
+	a, z := median(first.cpus()), median(applied.cpus())
+	t.add(fmt.Sprint(n), ms(median(first.walls())), ms(a), per(a), mib(median(first.peaks())), ms(median(applied.walls())), ms(z), per(z))
 }
