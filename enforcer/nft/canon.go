@@ -62,20 +62,30 @@ func canonList(out, list []byte, depth int) ([]byte, error) {
 }
 
 func canonExpr(out, b []byte, depth int) ([]byte, error) {
-	f, err := parseFields(b)
+	// Not parseFields: its table is most of what planning a thousand policies would allocate.
+	var name string
+	var data []byte
+	err := eachAttr(b, func(typ uint16, value []byte) error {
+		switch typ {
+		case unix.NFTA_EXPR_NAME:
+			name = attrString(value)
+		case unix.NFTA_EXPR_DATA:
+			data = value
+		}
+		return nil
+	})
 	if err != nil {
 		return nil, err
 	}
-	name := f.str(unix.NFTA_EXPR_NAME)
 	if name == "" {
 		return nil, fmt.Errorf("%w: expression without a name", errMalformed)
 	}
 	out = appendBlock(out, []byte(name))
 	roles := rolesOf(name)
 	if roles == nil {
-		return appendBlock(out, f.data[unix.NFTA_EXPR_DATA]), nil
+		return appendBlock(out, data), nil
 	}
-	body, err := canonNest(f.data[unix.NFTA_EXPR_DATA], roles, depth)
+	body, err := canonNest(data, roles, depth)
 	return appendBlock(out, body), err
 }
 
@@ -85,7 +95,9 @@ func canonNest(b []byte, roles func(uint16) role, depth int) ([]byte, error) {
 		typ  uint16
 		data []byte
 	}
-	var items []item
+	// Thousands of rules pass here with every plan, and few nests are larger.
+	var room [8]item
+	items := room[:0]
 	err := eachAttr(b, func(typ uint16, data []byte) (err error) {
 		switch roles(typ) {
 		case volatile:
@@ -112,7 +124,7 @@ func canonNest(b []byte, roles func(uint16) role, depth int) ([]byte, error) {
 		return nil, cmp.Or(err, fmt.Errorf("%w: nested too deep", errMalformed))
 	}
 	slices.SortStableFunc(items, func(a, b item) int { return cmp.Compare(a.typ, b.typ) })
-	var out []byte
+	out := make([]byte, 0, len(b)+len(b)/2)
 	for _, it := range items {
 		out = binary.BigEndian.AppendUint16(out, it.typ)
 		out = appendBlock(out, it.data)
