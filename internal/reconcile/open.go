@@ -3,9 +3,11 @@ package reconcile
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 
 	"github.com/tcpguard/tcpguard/enforcer"
 	"github.com/tcpguard/tcpguard/enforcer/nft"
+	"github.com/tcpguard/tcpguard/internal/host"
 	"github.com/tcpguard/tcpguard/sysctl"
 )
 
@@ -21,10 +23,19 @@ func Open(o Options) (*Reconciler, error) {
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
+	if o.Namespace == "" {
+		// Also after `ip netns exec`: what is recorded of one namespace must never be restored in another.
+		o.Namespace = host.Proc.NamespaceName()
+		// A copy of the tree has the keys of a whole host, and writing those harms nobody.
+		o.hostKeys = o.SysctlRoot != "" && filepath.Clean(o.SysctlRoot) != sysctlRoot
+	}
 	r := newReconciler(o, packetFilter{conn}, settings, newMachine(o))
 	r.closers = append(r.closers, conn.Close)
 	return r, nil
 }
+
+// sysctlRoot is where the kernel shows its settings.
+const sysctlRoot = "/proc/sys"
 
 // packetFilter is the Kernel that is a kernel: it words the errors of enforcer/nft as this package's.
 type packetFilter struct{ conn *nft.Conn }

@@ -7,10 +7,12 @@ import "time"
 type Options struct {
 	StateDir  string // /var/lib/tcpguard: what must survive a reboot
 	RunDir    string // /run/tcpguard: the lock
-	Namespace string // "" for the namespace the process started in, else a name or path as given to --netns
+	Namespace string // a name or path as given to --netns; "" for the thread's own, which Open finds the name of
 	// SysctlRoot is the tree of settings, /proc/sys when "". Another one is a copy (a test, a container's).
 	SysctlRoot string
 	Version    string // tcpguard's version, recorded with what was applied
+
+	hostKeys bool // also in a namespace, keys of the whole host are in SysctlRoot
 }
 
 // ApplyOptions says how an apply behaves.

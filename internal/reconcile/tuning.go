@@ -55,7 +55,7 @@ func (r *Reconciler) tune(g goal, epoch string) (*tuning, error) {
 
 // compare fills in the steps.
 func (t *tuning) compare(r *Reconciler) error {
-	steps, notes, err := sysctl.Diff(t.settings, t.states, sysctl.Options{Namespaced: r.options.Namespace != ""})
+	steps, notes, err := sysctl.Diff(t.settings, t.states, sysctl.Options{Namespaced: r.options.Namespace != "" && !r.options.hostKeys})
 	if err != nil {
 		return err
 	}
