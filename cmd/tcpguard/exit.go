@@ -32,7 +32,7 @@ var exitCodes = []struct {
 }{
 	{exitDone, "done", "done, or nothing to do"},
 	{exitError, "error", "a runtime error"},
-	{exitPending, "pending", "changes or drift are pending; only with --detailed-exitcode, and with fmt --check"},
+	{exitPending, "pending", "changes or drift are pending; only with --detailed-exitcode, and with fmt --check; or a requirement of drill is not met"},
 	{exitInvalid, "invalid_policy", "the policy is not valid; nothing was applied"},
 	{exitRolledBack, "rolled_back", "the apply failed and the state of before is in force again"},
 	{exitRefused, "refused", "refused: stale plan, lock held, or nobody to ask"},

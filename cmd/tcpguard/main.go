@@ -56,6 +56,9 @@ func (a *app) run(args []string) int {
 	if errors.Is(err, errPending) {
 		return exitPending
 	}
+	if said := exitCode(0); errors.As(err, &said) {
+		return int(said)
+	}
 	f := failure(err)
 	// What a failed apply left behind is more important than what ended it.
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) && f.ExitCode == exitError {

@@ -1,0 +1,91 @@
+package report
+
+import "fmt"
+
+// Grade is how good a drill's outcome is.
+type Grade string
+
+// The grades.
+const (
+	Good Grade = "good" // every scenario served at least 99 %
+	Weak Grade = "weak" // some served less, none less than 90 %
+	Bad  Grade = "bad"
+	None Grade = "none" // nothing was measured
+)
+
+// The success, in percent, that a grade asks for.
+const (
+	goodSuccess = 99
+	weakSuccess = 90
+)
+
+// Verdict is the outcome in one line, for whoever reads no further.
+type Verdict struct {
+	Grade    Grade
+	Headline string
+	Detail   string
+}
+
+// gradeOf grades one success rate.
+func gradeOf(success *float64) Grade {
+	switch {
+	case success == nil:
+		return None
+	case *success >= goodSuccess:
+		return Good
+	case *success >= weakSuccess:
+		return Weak
+	}
+	return Bad
+}
+
+// Verdict sums the drill up.
+func (d *Document) Verdict() Verdict {
+	var worst, ran *Scenario
+	held, fell, banned := 0, 0, 0
+	for i := range d.Scenarios {
+		s := &d.Scenarios[i]
+		if s.With == nil {
+			continue
+		}
+		ran = s
+		banned += len(s.With.FalsePositives.Banned)
+		if gradeOf(s.With.Judged.Success) == Good {
+			held++
+		}
+		if s.Without != nil && gradeOf(s.Without.Judged.Success) != Good {
+			fell++
+		}
+		if s.With.Judged.Success != nil && (worst == nil || *s.With.Judged.Success < *worst.With.Judged.Success) {
+			worst = s
+		}
+	}
+	if ran == nil || worst == nil {
+		return Verdict{Grade: None, Headline: "Nothing was measured."}
+	}
+	n := 0
+	for _, s := range d.Scenarios {
+		if s.With != nil {
+			n++
+		}
+	}
+	v := Verdict{Grade: gradeOf(worst.With.Judged.Success)}
+	switch {
+	case held == n && fell == 0:
+		v.Headline = fmt.Sprintf("Legitimate clients were served in all %d scenarios.", n)
+		v.Detail = "The host also held without the policy, as far as these attacks go: what the policy adds shows in latency, and in what attackers got."
+	case held == n:
+		v.Headline = fmt.Sprintf("With the policy, legitimate clients were served in all %d scenarios; without it they lost service in %d.", n, fell)
+	default:
+		v.Headline = fmt.Sprintf("With the policy, legitimate clients were served in %d of %d scenarios; without it in %d.", held, n, n-fell)
+		v.Detail = fmt.Sprintf("The worst is %s: %s of legitimate requests were served.", worst.Name, Percent(*worst.With.Judged.Success))
+	}
+	if banned > 0 {
+		v.Grade = Bad
+		v.Detail += fmt.Sprintf(" Legitimate sources were banned by mistake: %d.", banned)
+	}
+	if d.Interrupted {
+		v.Headline += " The drill was interrupted: scenarios are missing."
+	}
+	return v
+}
