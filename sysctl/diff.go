@@ -12,6 +12,9 @@ type Options struct {
 	// Namespaced is set when the work is on another network namespace than the initial one: keys that belong to the
 	// whole host are then skipped with a note, because writing them would change every namespace.
 	Namespaced bool
+	// Loading names a module that is about to be loaded. Its keys may be missing for now: that gets a note, and they are
+	// to be compared again when they are there.
+	Loading string
 }
 
 // SettingError says why a setting cannot be applied here.
@@ -73,6 +76,9 @@ func diffOne(s Setting, state State, opt Options) (step *Step, skip, wrong strin
 	if opt.Namespaced && HostWide(s.Key) {
 		return nil, s.Key + " belongs to the whole host: skipped in a network namespace", ""
 	}
+	if state.Missing && opt.Loading != "" && module(s.Key) == opt.Loading {
+		return nil, s.Key + " appears when the module " + opt.Loading + " is loaded, which the rules bring about: it is set then", ""
+	}
 	if state.Missing {
 		if s.OnMissing == policy.MissingSkip {
 			return nil, s.Key + " is missing here" + missingHint(s.Key) + ": skipped", ""
@@ -94,6 +100,12 @@ func diffOne(s Setting, state State, opt Options) (step *Step, skip, wrong strin
 	}
 	after := target(s.Bound, s.Want, state.Value)
 	return &Step{Key: s.Key, Before: state.Value, After: after, Setting: s}, "", ""
+}
+
+// module is what has to be loaded for the key to exist, as far as the catalog knows.
+func module(key string) string {
+	e, _ := Lookup(key)
+	return e.Module
 }
 
 // missingHint says why a catalogued key may be missing.

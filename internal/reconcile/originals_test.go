@@ -14,7 +14,7 @@ import (
 // journaled gives the keys whose originals are on disk.
 func (h *fakeHost) journaled(t *testing.T) string {
 	t.Helper()
-	tuning, err := h.tune(goal{bundle: &policy.Bundle{}}, h.machine.epoch)
+	tuning, err := h.tune(goal{bundle: &policy.Bundle{}}, h.machine.epoch, false)
 	if err != nil {
 		t.Fatal(err)
 	}

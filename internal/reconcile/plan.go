@@ -78,7 +78,7 @@ func (r *Reconciler) plan(ctx context.Context, g goal) (*Plan, error) {
 	if w.epoch, err = r.observer.Epoch(); err != nil {
 		return nil, err
 	}
-	if w.tuning, err = r.tune(g, w.epoch); err != nil {
+	if w.tuning, err = r.tune(g, w.epoch, w.desired.Exists); err != nil {
 		return nil, err
 	}
 	r.describe(plan)

@@ -21,6 +21,11 @@ type transit struct {
 // tune writes the sysctls, their originals first.
 func (t *transit) tune(progress func(string)) error {
 	tuning := t.plan.work.tuning
+	if tuning.rules {
+		if err := tuning.arrive(t.r); err != nil {
+			return &StepError{Step: "read sysctls", Err: err}
+		}
+	}
 	if len(tuning.steps) == 0 {
 		return nil
 	}

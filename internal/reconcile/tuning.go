@@ -20,12 +20,13 @@ type tuning struct {
 	leave    []string      // keys whose originals are no longer needed once all is done
 	notes    []sysctl.Note // what was skipped and why
 	warnings []sysctl.Note // what of the declaration does not fit the host
+	rules    bool          // the apply leaves rules in force, which load conntrack
 	journal  *sysctl.Journal
 }
 
 // tune compares the declared settings, and the journaled originals of those no longer declared, with what is in force.
-func (r *Reconciler) tune(g goal, epoch string) (*tuning, error) {
-	t := &tuning{restored: map[string]bool{}}
+func (r *Reconciler) tune(g goal, epoch string, rules bool) (*tuning, error) {
+	t := &tuning{restored: map[string]bool{}, rules: rules}
 	var err error
 	if t.journal, err = sysctl.Open(r.store.dir, epoch); err != nil {
 		if g.keepSysctl { // what cannot be read need not be: it is going to be forgotten
@@ -55,7 +56,7 @@ func (r *Reconciler) tune(g goal, epoch string) (*tuning, error) {
 
 // compare fills in the steps.
 func (t *tuning) compare(r *Reconciler) error {
-	steps, notes, err := sysctl.Diff(t.settings, t.states, sysctl.Options{Namespaced: r.options.Namespace != "" && !r.options.hostKeys})
+	steps, notes, err := sysctl.Diff(t.settings, t.states, r.sysctlOptions(t.rules))
 	if err != nil {
 		return err
 	}
@@ -73,6 +74,40 @@ func (t *tuning) compare(r *Reconciler) error {
 	// A restoring step already knows what its followers held originally, which is what they go back to.
 	copy(t.steps, back.Steps)
 	return nil
+}
+
+func (r *Reconciler) sysctlOptions(rules bool) sysctl.Options {
+	o := sysctl.Options{Namespaced: r.options.Namespace != "" && !r.options.hostKeys}
+	if rules {
+		o.Loading = sysctl.ConntrackModule
+	}
+	return o
+}
+
+// arrive adds the steps for keys that were missing when the plan was made and that the committed rules brought: a
+// kernel that has conntrack as a module shows its settings only now.
+func (t *tuning) arrive(r *Reconciler) error {
+	var late []sysctl.Setting
+	for _, s := range t.settings {
+		i := slices.IndexFunc(t.states, func(x sysctl.State) bool { return x.Key == s.Key })
+		if e, known := sysctl.Lookup(s.Key); known && e.Module == sysctl.ConntrackModule && i >= 0 && t.states[i].Missing {
+			late = append(late, s)
+		}
+	}
+	if len(late) == 0 {
+		return nil
+	}
+	states, err := r.settings.Read(sysctl.Keys(late))
+	if err != nil {
+		return permission(err)
+	}
+	steps, _, err := sysctl.Diff(late, states, r.sysctlOptions(false))
+	if err != nil {
+		return err
+	}
+	steps, err = r.settings.WithFollowers(steps)
+	t.steps = append(t.steps, steps...)
+	return permission(err)
 }
 
 // changes tells the steps.
