@@ -19,10 +19,17 @@ func (l *loader) decodeLimits(blocks hcl.Blocks, p *policyDecl, s settings) {
 		if !l.once("policy "+p.Name+" "+b.Type, b.Type+" block", fmt.Sprintf("The policy %q has more than one %s block.", p.Name, b.Type), b.TypeRange) {
 			continue
 		}
-		if b.Type == "connection_limit" {
+		switch b.Type {
+		case "connection_limit":
 			l.decodeConnectionLimit(b, p, s)
-		} else {
+		case "rate_limit":
 			l.decodeRateLimit(b, p, s)
+		case "syn_flood":
+			l.decodeSYNFlood(b, p)
+		case "ban":
+			l.decodeBan(b, p, s)
+		case "log":
+			l.decodeLog(b, p)
 		}
 	}
 }
@@ -50,9 +57,26 @@ func (l *loader) decodeRateLimit(b *hcl.Block, p *policyDecl, s settings) {
 				place{"the window is declared", a.rangeOf("window")})
 		}
 	}
+	l.checkRateFits(a, r)
 	s = l.limitSettings(a, b, p, s)
 	r.Grouping, r.Action = s.grouping(a.per()), s.action
 	p.Rate = r
+}
+
+// checkRateFits refuses a rate that the kernel cannot hold.
+func (l *loader) checkRateFits(a args, r *RateLimit) {
+	if r.Rate.Count == 0 {
+		return
+	}
+	problem := ""
+	if r.Window == WindowFixed {
+		problem = fixedWindowProblem(r.Rate)
+	} else {
+		problem = bucketProblem(r.Rate, r.Burst)
+	}
+	if problem != "" {
+		l.report.errorAt(a.rangeOf("rate"), "Rate the kernel cannot hold", problem)
+	}
 }
 
 func (a args) per() Per {

@@ -18,6 +18,7 @@ type policyDecl struct {
 	entries map[string][]element // of allow, deny and only
 	unsure  bool                 // some list argument could not be read
 	tables  map[string]hcl.Range // where each limit, or its table_size, is declared
+	blocks  map[string]blockDecl // of syn_flood, ban and log
 }
 
 // writtenPort is a port or range and where it stands.
@@ -31,7 +32,7 @@ var policySchema = &hcl.BodySchema{
 		{Name: "ports", Required: true}, {Name: "description"}, {Name: "protocol"}, {Name: "interfaces"}, {Name: "addresses"},
 		{Name: "path"}, {Name: "mode"}, {Name: "allow"}, {Name: "deny"}, {Name: "only"},
 	}, groupingArguments...),
-	Blocks: []hcl.BlockHeaderSchema{{Type: "connection_limit"}, {Type: "rate_limit"}},
+	Blocks: []hcl.BlockHeaderSchema{{Type: "connection_limit"}, {Type: "rate_limit"}, {Type: "syn_flood"}, {Type: "ban"}, {Type: "log"}},
 }
 
 // maxCoverage bounds ports x interfaces x addresses of one policy: each combination becomes an element in the kernel.
@@ -43,7 +44,10 @@ func (l *loader) decodePolicy(b *hcl.Block) {
 		return
 	}
 	a := l.args(b.Body, policySchema, fmt.Sprintf("The policy %q", name))
-	p := &policyDecl{header: hcl.RangeBetween(b.DefRange, b.LabelRanges[0]), entries: map[string][]element{}, tables: map[string]hcl.Range{}}
+	p := &policyDecl{
+		header:  hcl.RangeBetween(b.DefRange, b.LabelRanges[0]),
+		entries: map[string][]element{}, tables: map[string]hcl.Range{}, blocks: map[string]blockDecl{},
+	}
 	if b.DefRange.Start.Byte > b.LabelRanges[0].Start.Byte { // in JSON it is the brace behind the label
 		p.header = b.LabelRanges[0]
 	}
@@ -62,6 +66,7 @@ func (l *loader) decodePolicy(b *hcl.Block) {
 	p.Deny, p.DenyRange = l.decodeLists(a, p, "deny")
 	p.Only, p.OnlyRange = l.decodeLists(a, p, "only")
 	l.decodeLimits(a.content.Blocks, p, s)
+	l.finishBan(p)
 	l.policies = append(l.policies, p)
 }
 

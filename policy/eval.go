@@ -128,12 +128,8 @@ func (l *loader) prepare(expr hcl.Expression) (p prepared, ok bool) {
 	return p, true
 }
 
-// eval evaluates an argument's expression. ok is false when there is no value to work with: the mistake is reported,
+// evalIn evaluates an argument's expression. ok is false when there is no value to work with: the mistake is reported,
 // or the value comes from a declaration whose mistake is.
-func (l *loader) eval(expr hcl.Expression) (v cty.Value, tree hclsyntax.Expression, ok bool) {
-	return l.evalIn(l.scope, expr)
-}
-
 func (l *loader) evalIn(s *scope, expr hcl.Expression) (v cty.Value, tree hclsyntax.Expression, ok bool) {
 	p, ok := l.prepare(expr)
 	if !ok {

@@ -17,8 +17,6 @@ const maxLocalExponent = 2048
 type local struct {
 	name  string
 	attr  *hcl.Attribute
-	expr  prepared
-	ok    bool // the expression can be evaluated
 	state localState
 	value cty.Value
 }

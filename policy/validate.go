@@ -9,13 +9,15 @@ func (l *loader) checkWhole() {
 	for _, p := range l.policies {
 		l.checkManagementPorts(p)
 		c.check(p)
-		if !p.unsure && p.Connection == nil && p.Rate == nil && len(p.Deny) == 0 && len(p.Only) == 0 {
+		l.checkTables(p)
+		if !p.unsure && p.Connection == nil && p.Rate == nil && (p.SYNFlood == nil || !p.SYNFlood.Protect.Challenges()) && len(p.Deny) == 0 && len(p.Only) == 0 {
 			l.report.warnAt(p.header, "Policy without limits",
-				fmt.Sprintf("The policy %q has no connection_limit, rate_limit, deny or only, so it refuses nobody.", p.Name))
+				fmt.Sprintf("The policy %q has no connection_limit, rate_limit, syn_flood, deny or only, so it refuses nobody.", p.Name))
 		}
 	}
 	l.checkConntrack()
 	l.checkCookies()
+	l.checkProtections()
 }
 
 // checkManagementPorts refuses a policy over a port that management lets pass for everybody: it could never act.

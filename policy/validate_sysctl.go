@@ -46,6 +46,41 @@ func (l *loader) checkConntrack() {
 	}
 }
 
+// checkProtections warns of declared settings that a protection cannot work with: what is declared wins over what
+// tcpguard would set by itself.
+func (l *loader) checkProtections() {
+	challenges, cookies := l.firstProtected(Protect.Challenges), l.firstProtected(func(p Protect) bool { return p == ProtectCookies })
+	for _, c := range []struct {
+		by            *policyDecl
+		key           string
+		spoils        uint64
+		summary, text string
+	}{
+		{challenges, "net.ipv4.tcp_timestamps", 0, "Challenges without timestamps",
+			"The policy %q challenges sources with SYN cookies, which carry window scaling and SACK in the TCP timestamp. Leave the setting at 1."},
+		{challenges, "net.netfilter.nf_conntrack_tcp_loose", 1, "Challenges with loose tracking",
+			"The policy %q challenges sources, but with nf_conntrack_tcp_loose the answer to a challenge counts as a connection that conntrack had missed, whether it is right or not. Set it to 0."},
+		{challenges, "net.ipv4.tcp_syncookies", 0, "Challenges without SYN cookies",
+			"The policy %q challenges sources with SYN cookies. Set tcp_syncookies to 1."},
+		{cookies, "net.ipv4.tcp_syncookies", 0, "Protection by cookies without SYN cookies",
+			"The policy %q leaves SYN floods to the kernel's SYN cookies. Set tcp_syncookies to 1, or protect = \"off\"."},
+	} {
+		if n, d := l.declaredNumber(c.key); c.by != nil && d != nil && (c.spoils != 0 || d.Bound != AtLeast) && n == c.spoils {
+			l.report.warnAt(d.value, c.summary, fmt.Sprintf(c.text, c.by.Name), c.by.floodPlace("protect"))
+		}
+	}
+}
+
+// firstProtected is the first enforced policy whose protection is of that kind.
+func (l *loader) firstProtected(kind func(Protect) bool) *policyDecl {
+	for _, p := range l.policies {
+		if p.SYNFlood != nil && p.Mode == ModeEnforce && kind(p.SYNFlood.Protect) {
+			return p
+		}
+	}
+	return nil
+}
+
 // checkCookies warns of settings that break SYN cookies: without timestamps a cookie has no room for window scaling
 // and SACK; and with abort on overflow a client that proved itself by its cookie may get a reset for it.
 func (l *loader) checkCookies() {
