@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/tcpguard/tcpguard/policy"
 )
@@ -31,8 +32,8 @@ func (r Root) read(elements ...string) (string, error) {
 }
 
 // Facts gives what policies may know of this host: its name, the processors and MiB of memory that the kernel has
-// (container limits are not looked at, because conntrack and sockets are not bounded by them), and the names of the
-// network interfaces of the thread's namespace, sorted.
+// (container limits are not looked at, because conntrack and sockets are not bounded by them), and the names, sorted, and
+// MTUs of the network interfaces of the thread's namespace.
 func (r Root) Facts() (policy.Facts, error) {
 	var f policy.Facts
 	var err error
@@ -45,22 +46,23 @@ func (r Root) Facts() (policy.Facts, error) {
 	if f.MemoryMiB, err = r.memoryMiB(); err != nil {
 		return f, err
 	}
-	f.Interfaces, err = Interfaces()
+	links, err := interfaces()
+	f.MTUs = make(map[string]int, len(links))
+	for _, link := range links {
+		f.Interfaces = append(f.Interfaces, link.Name)
+		f.MTUs[link.Name] = link.MTU
+	}
 	return f, err
 }
 
-// Interfaces gives the names of the network interfaces of the thread's namespace, sorted.
-func Interfaces() ([]string, error) {
+// interfaces gives the network interfaces of the thread's namespace, sorted by name.
+func interfaces() ([]net.Interface, error) {
 	links, err := net.Interfaces()
 	if err != nil {
 		return nil, fmt.Errorf("list network interfaces: %w", err)
 	}
-	names := make([]string, 0, len(links))
-	for _, link := range links {
-		names = append(names, link.Name)
-	}
-	slices.Sort(names)
-	return names, nil
+	slices.SortFunc(links, func(a, b net.Interface) int { return strings.Compare(a.Name, b.Name) })
+	return links, nil
 }
 
 // memoryMiB reads MemTotal, which the kernel counts in KiB (fs/proc/meminfo.c) and which leaves out what it reserved

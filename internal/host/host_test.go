@@ -95,14 +95,19 @@ func TestFactsOfThisMachine(t *testing.T) {
 	if err != nil || len(facts.Interfaces) != len(links) {
 		t.Errorf("Facts() tells %d interfaces, the kernel %d (%v)", len(facts.Interfaces), len(links), err)
 	}
+	for _, link := range links {
+		if facts.MTUs[link.Name] != link.MTU {
+			t.Errorf("Facts() tells an MTU of %d for %s, the kernel %d", facts.MTUs[link.Name], link.Name, link.MTU)
+		}
+	}
 }
 
 func TestInterfacesAreThoseOfTheNamespace(t *testing.T) {
 	nettest.Need(t)
 	nettest.New(t).Do(t, func() {
 		facts, err := host.Proc.Facts()
-		if err != nil || !reflect.DeepEqual(facts.Interfaces, []string{"lo"}) {
-			t.Errorf("Facts() = %+v, %v; a new namespace has lo alone", facts, err)
+		if err != nil || !reflect.DeepEqual(facts.Interfaces, []string{"lo"}) || !reflect.DeepEqual(facts.MTUs, map[string]int{"lo": 65536}) {
+			t.Errorf("Facts() = %+v, %v; a new namespace has lo alone, with an MTU of 65536", facts, err)
 		}
 	})
 }
