@@ -84,8 +84,7 @@ func (c *compiler) management() []Rule {
 	if len(m.Sources) == 0 && len(m.Ports) == 0 {
 		return nil
 	}
-	c.resource(managementAddress, m.Range,
-		Attribute{Name: "sources", Value: prefixesText(m.Sources)}, Attribute{Name: "ports", Value: joinText(m.Ports)})
+	c.resource(managementAddress, m.Range, managementAttributes(m)...)
 	if len(m.Sources) == 0 {
 		set := Set{Name: managementAddress + ".port", Address: managementAddress, Key: []KeyType{KeyPort}, Interval: true}
 		for _, p := range m.Ports {
@@ -102,6 +101,17 @@ func (c *compiler) management() []Rule {
 		rules = append(rules, c.managementRule(Set{Name: managementAddress + ".v6", Key: []KeyType{KeyIPv6}, Elements: v6}, IP6Saddr))
 	}
 	return rules
+}
+
+func managementAttributes(m policy.Management) []Attribute {
+	var a []Attribute
+	if len(m.Sources) > 0 {
+		a = append(a, Attribute{Name: "sources", Value: prefixesText(m.Sources)})
+	}
+	if len(m.Ports) > 0 {
+		a = append(a, Attribute{Name: "ports", Value: joinText(m.Ports)})
+	}
+	return a
 }
 
 func (c *compiler) managementRule(set Set, field FieldName) Rule {

@@ -13,6 +13,11 @@ var partSuffix = [addrset.NumKinds]string{
 	addrset.Addrs4: "v4", addrset.Ranges4: "v4.net", addrset.Addrs6: "v6", addrset.Ranges6: "v6.net",
 }
 
+// partName is how a plan names a list's parts; their values are the number of entries and the start of their digest.
+var partName = [addrset.NumKinds]string{
+	addrset.Addrs4: "ipv4_addresses", addrset.Ranges4: "ipv4_ranges", addrset.Addrs6: "ipv6_addresses", addrset.Ranges6: "ipv6_ranges",
+}
+
 // markerPrefix names the chains that record what lists hold; nothing jumps to them.
 const markerPrefix = "digest."
 
@@ -56,7 +61,7 @@ func (c *compiler) declareList(address, name string) {
 			Size:     partRoom(part), Members: &part,
 		})
 		digest := part.Digest()
-		attributes = append(attributes, Attribute{Name: partSuffix[kind], Value: fmt.Sprintf("%d (%s)", part.Len(), digest[:8])})
+		attributes = append(attributes, Attribute{Name: partName[kind], Value: fmt.Sprintf("%d (%s)", part.Len(), digest[:8])})
 		markers = append(markers, fmt.Sprintf("%s %s %d %s", address, partSuffix[kind], part.Len(), digest))
 	}
 	if !list.Anonymous {

@@ -1,7 +1,5 @@
 package enforcer
 
-import "net/netip"
-
 // Statement is one part of a rule. There is a type for each thing our rules say, each printing itself as nft lists it
 // (see text.go) and encoded by enforcer/nft.
 type Statement interface {
@@ -39,14 +37,8 @@ type MatchLoopback struct{ Negate bool }
 // MatchSYN is `tcp flags syn / fin,syn,rst,ack`: the first packet of a connection. Negated, everything else.
 type MatchSYN struct{ Negate bool }
 
-// MatchNew is `ct state new`. Negated, everything else.
-type MatchNew struct{ Negate bool }
-
 // MatchLocal is `fib daddr type local`: the packet is for this host. Negated, it is to be forwarded.
 type MatchLocal struct{ Negate bool }
-
-// MatchSource is `ip saddr PREFIX` or `ip6 saddr PREFIX`.
-type MatchSource struct{ Prefix netip.Prefix }
 
 // MatchSet looks the fields up in a set. Negated, it matches when they are not in it.
 type MatchSet struct {

@@ -2,7 +2,6 @@ package enforcer
 
 import (
 	"fmt"
-	"net/netip"
 	"strings"
 )
 
@@ -105,14 +104,4 @@ func (r Rule) text() string {
 		parts = append(parts, fmt.Sprintf("comment %q", r.Comment))
 	}
 	return strings.Join(parts, " ")
-}
-
-func (s MatchNew) nft() string { return "ct state " + negation(s.Negate) + "new" }
-
-func (s MatchSource) nft() string {
-	field := IPSaddr
-	if s.Prefix.Addr().Is6() {
-		field = IP6Saddr
-	}
-	return string(field) + " " + prefixesText([]netip.Prefix{s.Prefix})
 }

@@ -2,7 +2,6 @@ package nft
 
 import (
 	"bytes"
-	"net/netip"
 	"reflect"
 	"testing"
 
@@ -186,7 +185,7 @@ func TestFeaturesByExpression(t *testing.T) {
 
 func seed(f *testing.F) {
 	rs := &enforcer.Ruleset{Chains: []enforcer.Chain{{Rules: []enforcer.Rule{{Statements: []enforcer.Statement{
-		enforcer.MatchSYN{}, enforcer.MatchSource{Prefix: netip.MustParsePrefix("192.0.2.0/20")},
+		enforcer.MatchSYN{}, enforcer.MatchSet{Fields: []enforcer.Field{{Name: enforcer.IPSaddr, Prefix: 20}}, Set: "a4"},
 		enforcer.Meter{Set: "m", Field: enforcer.Field{Name: enforcer.IPSaddr}, ConnectionsOver: 3}, enforcer.ResetTCP{}}}}}}}
 	if err := Normalize(rs); err != nil {
 		f.Fatal(err)

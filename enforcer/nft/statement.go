@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"net/netip"
 
 	"github.com/google/nftables/expr"
 	"golang.org/x/sys/unix"
@@ -33,12 +32,8 @@ func (e *ruleEncoder) statement(s enforcer.Statement) error {
 		e.add(&expr.Meta{Key: expr.MetaKeyIIF, Register: work}, compare(s.Negate, native(1)))
 	case enforcer.MatchSYN:
 		return e.syn(s.Negate)
-	case enforcer.MatchNew:
-		e.matchNew(s.Negate)
 	case enforcer.MatchLocal:
 		e.add(&expr.Fib{Register: work, ResultADDRTYPE: true, FlagDADDR: true}, compare(s.Negate, native(unix.RTN_LOCAL)))
-	case enforcer.MatchSource:
-		return e.source(s.Prefix)
 	case enforcer.MatchSet:
 		if err := e.load(s.Fields); err != nil {
 			return err
@@ -84,15 +79,6 @@ func (e *ruleEncoder) ctState(bits uint32) {
 	e.add(&expr.Ct{Key: expr.CtKeySTATE, Register: work}, mask(work, native(bits)), compare(true, native(0)))
 }
 
-// matchNew follows nft, which tests a state with a mask but excludes one by plain inequality.
-func (e *ruleEncoder) matchNew(negate bool) {
-	if !negate {
-		e.ctState(expr.CtStateBitNEW)
-		return
-	}
-	e.add(&expr.Ct{Key: expr.CtKeySTATE, Register: work}, compare(true, native(expr.CtStateBitNEW)))
-}
-
 // The bits of the TCP header's flags byte.
 const (
 	tcpFIN       = 0x01
@@ -108,29 +94,6 @@ func (e *ruleEncoder) syn(negate bool) error {
 	}
 	e.add(&expr.Payload{DestRegister: work, Base: expr.PayloadBaseTransportHeader, Offset: tcpFlagsByte, Len: 1},
 		mask(work, []byte{tcpFIN | tcpSYN | tcpRST | tcpACK}), compare(negate, []byte{tcpSYN}))
-	return nil
-}
-
-// source compares whole bytes of the address without a mask where the prefix allows it, as nft does.
-func (e *ruleEncoder) source(p netip.Prefix) error {
-	if !p.IsValid() {
-		return errors.New("invalid source prefix")
-	}
-	p = p.Masked()
-	name := enforcer.IPSaddr
-	if p.Addr().Is6() {
-		name = enforcer.IP6Saddr
-	}
-	f, err := e.packetField(name)
-	if err != nil {
-		return err
-	}
-	addr := p.Addr().AsSlice()
-	if bits := p.Bits(); bits > 0 && bits%8 == 0 {
-		e.add(f.load(work, bits/8), compare(false, addr[:bits/8]))
-		return nil
-	}
-	e.add(f.load(work, f.width), mask(work, prefixMask(p.Bits(), f.width)), compare(false, addr))
 	return nil
 }
 
