@@ -19,49 +19,43 @@ const (
 	nftaNumgenOffset      = 4
 )
 
-// rolesOf describes the attributes of an expression by name; nil for an expression to be compared as it is.
+// expressionRoles describes the attributes of expressions by name. It is only read: a table is made once, because every
+// rule of every plan passes through it.
+var expressionRoles = map[string]roles{
+	"cmp":       {unix.NFTA_CMP_DATA: value},
+	"immediate": {unix.NFTA_IMMEDIATE_DATA: value},
+	"bitwise": {unix.NFTA_BITWISE_MASK: value, unix.NFTA_BITWISE_XOR: value, nftaBitwiseOp: defaultZero,
+		nftaBitwiseData: value},
+	"range":  {unix.NFTA_RANGE_FROM_DATA: value, unix.NFTA_RANGE_TO_DATA: value},
+	"lookup": {unix.NFTA_LOOKUP_SET: text, unix.NFTA_LOOKUP_SET_ID: volatile, unix.NFTA_LOOKUP_FLAGS: defaultZero},
+	"dynset": {unix.NFTA_DYNSET_SET_NAME: text, unix.NFTA_DYNSET_SET_ID: volatile, unix.NFTA_DYNSET_TIMEOUT: defaultZero,
+		unix.NFTA_DYNSET_PAD: volatile, unix.NFTA_DYNSET_FLAGS: defaultZero, unix.NFTA_DYNSET_EXPR: expression,
+		nftaDynsetExpressions: expressions},
+	"connlimit": {nftaConnlimitFlags: defaultZero},
+	"limit":     {unix.NFTA_LIMIT_TYPE: defaultZero, unix.NFTA_LIMIT_FLAGS: defaultZero, nftaLimitPad: volatile},
+	"counter":   {unix.NFTA_COUNTER_BYTES: volatile, unix.NFTA_COUNTER_PACKETS: volatile, nftaCounterPad: volatile},
+	"quota":     {nftaQuotaConsumed: volatile, nftaQuotaPad: volatile},
+	"last":      {nftaLastSet: volatile, nftaLastMsecs: volatile},
+	"objref":    {unix.NFTA_OBJREF_IMM_NAME: text, unix.NFTA_OBJREF_SET_NAME: text, unix.NFTA_OBJREF_SET_ID: volatile},
+	"reject":    {unix.NFTA_REJECT_ICMP_CODE: defaultZero},
+	"fib":       {unix.NFTA_FIB_FLAGS: defaultZero},
+	"log": {unix.NFTA_LOG_PREFIX: text, unix.NFTA_LOG_LEVEL: defaultZero, unix.NFTA_LOG_FLAGS: defaultZero,
+		unix.NFTA_LOG_SNAPLEN: defaultZero, unix.NFTA_LOG_QTHRESHOLD: defaultZero},
+	"numgen":   {nftaNumgenOffset: defaultZero},
+	"ct":       {},
+	"meta":     {},
+	"payload":  {},
+	"synproxy": {},
+	"notrack":  {},
+}
+
+// rolesOf gives the roles of an expression's attributes; nil for an expression to be compared as it is.
 func rolesOf(name string) func(uint16) role {
-	switch name {
-	case "cmp":
-		return roles{unix.NFTA_CMP_DATA: value}.of
-	case "immediate":
-		return roles{unix.NFTA_IMMEDIATE_DATA: value}.of
-	case "bitwise":
-		return roles{unix.NFTA_BITWISE_MASK: value, unix.NFTA_BITWISE_XOR: value, nftaBitwiseOp: defaultZero,
-			nftaBitwiseData: value}.of
-	case "range":
-		return roles{unix.NFTA_RANGE_FROM_DATA: value, unix.NFTA_RANGE_TO_DATA: value}.of
-	case "lookup":
-		return roles{unix.NFTA_LOOKUP_SET: text, unix.NFTA_LOOKUP_SET_ID: volatile, unix.NFTA_LOOKUP_FLAGS: defaultZero}.of
-	case "dynset":
-		return roles{unix.NFTA_DYNSET_SET_NAME: text, unix.NFTA_DYNSET_SET_ID: volatile, unix.NFTA_DYNSET_TIMEOUT: defaultZero,
-			unix.NFTA_DYNSET_PAD: volatile, unix.NFTA_DYNSET_FLAGS: defaultZero, unix.NFTA_DYNSET_EXPR: expression,
-			nftaDynsetExpressions: expressions}.of
-	case "connlimit":
-		return roles{nftaConnlimitFlags: defaultZero}.of
-	case "limit":
-		return roles{unix.NFTA_LIMIT_TYPE: defaultZero, unix.NFTA_LIMIT_FLAGS: defaultZero, nftaLimitPad: volatile}.of
-	case "counter":
-		return roles{unix.NFTA_COUNTER_BYTES: volatile, unix.NFTA_COUNTER_PACKETS: volatile, nftaCounterPad: volatile}.of
-	case "quota":
-		return roles{nftaQuotaConsumed: volatile, nftaQuotaPad: volatile}.of
-	case "last":
-		return roles{nftaLastSet: volatile, nftaLastMsecs: volatile}.of
-	case "objref":
-		return roles{unix.NFTA_OBJREF_IMM_NAME: text, unix.NFTA_OBJREF_SET_NAME: text, unix.NFTA_OBJREF_SET_ID: volatile}.of
-	case "reject":
-		return roles{unix.NFTA_REJECT_ICMP_CODE: defaultZero}.of
-	case "fib":
-		return roles{unix.NFTA_FIB_FLAGS: defaultZero}.of
-	case "log":
-		return roles{unix.NFTA_LOG_PREFIX: text, unix.NFTA_LOG_LEVEL: defaultZero, unix.NFTA_LOG_FLAGS: defaultZero,
-			unix.NFTA_LOG_SNAPLEN: defaultZero, unix.NFTA_LOG_QTHRESHOLD: defaultZero}.of
-	case "numgen":
-		return roles{nftaNumgenOffset: defaultZero}.of
-	case "ct", "meta", "payload", "synproxy", "notrack":
-		return roles{}.of
+	r, known := expressionRoles[name]
+	if !known {
+		return nil
 	}
-	return nil
+	return r.of
 }
 
 // roles is a table of what to do with attributes by type; those not in it are compared as they are.
