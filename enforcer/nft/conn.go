@@ -21,7 +21,8 @@ type Conn struct {
 	seq uint32
 	in  []byte // for receiving
 	// force allows more than net.core.wmem_max.
-	force bool
+	force    bool
+	patience time.Duration // answerTimeout, shorter in a test
 }
 
 const (
@@ -49,7 +50,7 @@ func Open(opts ...Option) (*Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open netlink socket: %w", err)
 	}
-	c := &Conn{nl: nl, in: make([]byte, readSize), force: true}
+	c := &Conn{nl: nl, in: make([]byte, readSize), force: true, patience: answerTimeout}
 	for _, o := range opts {
 		o(c)
 	}

@@ -45,7 +45,7 @@ func (c *Conn) request(msg, flags uint16, spec func(*wire), each func(body []byt
 
 // answers reads until the request of the sequence number is answered in full.
 func (c *Conn) answers(seq uint32, each func(body []byte) error) error {
-	if err := c.nl.SetReadDeadline(time.Now().Add(answerTimeout)); err != nil {
+	if err := c.nl.SetReadDeadline(time.Now().Add(c.patience)); err != nil {
 		return err
 	}
 	// A deadline that is left behind fails whatever is read after it has passed, as when somebody thinks a plan over.
