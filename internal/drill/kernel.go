@@ -15,7 +15,7 @@ import (
 // /proc/net/netstat, and conntrack's as in /proc/net/stat/nf_conntrack.
 var kernelCounts = []string{
 	"TcpExt.ListenOverflows", "TcpExt.ListenDrops", "TcpExt.SyncookiesSent", "TcpExt.SyncookiesRecv", "TcpExt.SyncookiesFailed",
-	"TcpExt.TCPReqQFullDrop", "TcpExt.TCPReqQFullDoCookies", "conntrack.insert_failed", "conntrack.drop", "conntrack.early_drop",
+	"TcpExt.TCPReqQFullDrop", "conntrack.insert_failed", "conntrack.drop", "conntrack.early_drop",
 }
 
 // readKernel adds the calling thread's namespace's counts to those given.

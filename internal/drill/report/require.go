@@ -129,5 +129,6 @@ func (r Requirement) show(v float64) string {
 	if r.metric.duration {
 		return Latency(v)
 	}
-	return strconv.FormatFloat(v, 'f', -1, 64)
+	// Rounded towards what was measured: 98.996 must not be shown as the 99 that it misses.
+	return strconv.FormatFloat(v, 'g', 4, 64)
 }

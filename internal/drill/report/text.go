@@ -101,6 +101,3 @@ func (c Count) refuses() bool {
 	}
 	return true
 }
-
-// WriteHTML writes the page.
-func (d *Document) WriteHTML(w io.Writer) error { return nil }

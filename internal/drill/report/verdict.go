@@ -1,6 +1,9 @@
 package report
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Grade is how good a drill's outcome is.
 type Grade string
@@ -43,6 +46,7 @@ func gradeOf(success *float64) Grade {
 func (d *Document) Verdict() Verdict {
 	var worst, ran *Scenario
 	held, fell, banned := 0, 0, 0
+	var harmed []string
 	for i := range d.Scenarios {
 		s := &d.Scenarios[i]
 		if s.With == nil {
@@ -55,6 +59,9 @@ func (d *Document) Verdict() Verdict {
 		}
 		if s.Without != nil && gradeOf(s.Without.Judged.Success) != Good {
 			fell++
+		}
+		if s.harmed() {
+			harmed = append(harmed, s.Name)
 		}
 		if s.With.Judged.Success != nil && (worst == nil || *s.With.Judged.Success < *worst.With.Judged.Success) {
 			worst = s
@@ -80,6 +87,9 @@ func (d *Document) Verdict() Verdict {
 		v.Headline = fmt.Sprintf("With the policy, legitimate clients were served in %d of %d scenarios; without it in %d.", held, n, n-fell)
 		v.Detail = fmt.Sprintf("The worst is %s: %s of legitimate requests were served.", worst.Name, Percent(*worst.With.Judged.Success))
 	}
+	if len(harmed) > 0 {
+		v.Detail += " The policy itself did harm in " + strings.Join(harmed, ", ") + ": there fewer were served than without it."
+	}
 	if banned > 0 {
 		v.Grade = Bad
 		v.Detail += fmt.Sprintf(" Legitimate sources were banned by mistake: %d.", banned)
@@ -88,4 +98,14 @@ func (d *Document) Verdict() Verdict {
 		v.Headline += " The drill was interrupted: scenarios are missing."
 	}
 	return v
+}
+
+// harmed says that clients were served clearly worse with the policy than without.
+func (s *Scenario) harmed() bool {
+	if s.With == nil || s.Without == nil {
+		return false
+	}
+	with, ok := deref(s.With.Judged.Success)
+	without, before := deref(s.Without.Judged.Success)
+	return ok && before && with < goodSuccess && with < without-1
 }
