@@ -82,7 +82,7 @@ func (s *service) banAttributes() []Attribute {
 	}
 	return []Attribute{
 		{Name: "after", Value: rateText(b.After)},
-		{Name: "for", Value: b.For.String()},
+		{Name: "for", Value: timeText(b.For)},
 		{Name: "escalate", Value: strings.Join(steps, ", ")},
 		{Name: "proof", Value: string(b.Proof)},
 		{Name: "ipv4_prefix", Value: fmt.Sprint(b.IPv4Prefix)},

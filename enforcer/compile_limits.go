@@ -56,12 +56,12 @@ func (s *service) rateLimit() *limit {
 	return l
 }
 
-// rateText is the rate as a policy would write it: whole seconds where they are.
+// rateText is the rate as a policy would write it: "500/s", "20/1m".
 func rateText(r policy.Rate) string {
-	if r.Interval%time.Second == 0 {
-		return fmt.Sprintf("%d/%ds", r.Count, r.Interval/time.Second)
+	if r.Interval == time.Second {
+		return fmt.Sprintf("%d/s", r.Count)
 	}
-	return fmt.Sprintf("%d/%s", r.Count, r.Interval)
+	return fmt.Sprintf("%d/%s", r.Count, timeText(r.Interval))
 }
 
 func (l *limit) groupingAttributes() []Attribute {
