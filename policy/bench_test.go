@@ -69,13 +69,13 @@ func BenchmarkLoadList(b *testing.B) {
 // TestManyPolicies holds that thousands of policies are no matter. The bound is that of a slow machine with the race
 // detector; BenchmarkLoadPolicies shows the rate.
 func TestManyPolicies(t *testing.T) {
-	opts := write(t, map[string]string{"web.hcl": manyPolicies(1500), "list.txt": "192.0.2.1\n"})
+	opts := write(t, map[string]string{"web.hcl": manyPolicies(500), "list.txt": "192.0.2.1\n"})
 	start := processTime(t)
 	bundle := mustLoad(t, opts)
-	if took := processTime(t) - start; took > 15*time.Second {
+	if took := processTime(t) - start; took > 5*time.Second {
 		t.Errorf("took %s", took)
 	}
-	if len(bundle.Policies) != 1500 {
+	if len(bundle.Policies) != 500 {
 		t.Errorf("%d policies", len(bundle.Policies))
 	}
 	// One more that meets the last ones: found among all.

@@ -97,6 +97,7 @@ func checkBundle(t *testing.T, b *Bundle) {
 		if r := p.Rate; r != nil && (r.Burst == 0 || r.Rate.Count == 0 || r.Rate.Interval <= 0 || badGrouping(r.Grouping)) {
 			t.Fatalf("accepted %+v", r)
 		}
+		checkAttack(t, p)
 	}
 	for _, s := range b.Sysctls {
 		if normal, problem := NormalizeSysctlKey(s.Key); normal != s.Key || problem != "" || s.Bound != Exact && len(s.Want) == 0 {
@@ -104,6 +105,34 @@ func checkBundle(t *testing.T, b *Bundle) {
 		}
 	}
 }
+
+// checkAttack holds what the compiler relies on of syn_flood, ban and log.
+func checkAttack(t *testing.T, p Policy) {
+	t.Helper()
+	if f := p.SYNFlood; f != nil && (p.Protocol != TCP || badRate(f.Threshold) || badRate(f.Rate) ||
+		f.MSS4 < minMSS4 || f.MSS6 < minMSS6 || f.WScale > maxWScale) {
+		t.Fatalf("accepted %+v", f)
+	}
+	if l := p.Log; l != nil && (badRate(l.Rate) || l.Burst == 0 || l.Target != LogNflog && l.Group != 0) {
+		t.Fatalf("accepted %+v", l)
+	}
+	b := p.Ban
+	if b == nil {
+		return
+	}
+	if badRate(b.After) || b.For < time.Second || b.For%time.Second != 0 || len(b.Escalate) == 0 || len(b.Escalate) > maxBanLevels ||
+		badGrouping(Grouping{IPv4Prefix: b.IPv4Prefix, IPv6Prefix: b.IPv6Prefix, TableSize: b.TableSize}) ||
+		p.Connection == nil && p.Rate == nil || b.Proof == ProofHandshake && (p.SYNFlood == nil || !p.SYNFlood.Protect.Challenges()) {
+		t.Fatalf("accepted %+v", b)
+	}
+	for i, step := range b.Escalate {
+		if step == 0 || i > 0 && step <= b.Escalate[i-1] || time.Duration(step) > maxInterval/b.For {
+			t.Fatalf("accepted %+v", b)
+		}
+	}
+}
+
+func badRate(r Rate) bool { return r.Count == 0 || r.Interval <= 0 }
 
 func badGrouping(g Grouping) bool {
 	return g.IPv4Prefix < 1 || g.IPv4Prefix > 32 || g.IPv6Prefix < 1 || g.IPv6Prefix > 128 || g.TableSize == 0

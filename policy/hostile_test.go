@@ -41,11 +41,11 @@ var hostile = map[string]struct {
 	"template directives":    {"locals { a = \"" + strings.Repeat("%{ if true }", 1<<12) + "\" }", false, true},
 	"heredoc directives":     {"locals {\na = <<E\n" + strings.Repeat("%{ if true }\n", 1<<12) + "E\n}", false, true},
 	"long list":              {"locals { a = [" + strings.Repeat("1,", 1<<13) + "] }", false, false},
-	"mixed list":             {"locals { a = true ? [" + strings.Repeat(`1,"a",`, 1<<14) + "] : [] }", false, true},
-	"mixed list of any":      {"variable \"a\" {\n type = list(any)\n default = [" + strings.Repeat(`1,"a",`, 1<<14) + "]\n}", false, true},
+	"mixed list":             {"locals { a = true ? [" + strings.Repeat(`1,"a",`, 1<<13) + "] : [] }", false, true},
+	"mixed list of any":      {"variable \"a\" {\n type = list(any)\n default = [" + strings.Repeat(`1,"a",`, 1<<13) + "]\n}", false, true},
 	"wrong ports":            {"policy \"a\" { ports = [" + strings.Repeat("0,", 1<<13) + "] }", false, true},
-	"unknown blocks":         {strings.Repeat("b {}\n", 1<<12), false, true},
-	"one name":               {strings.Repeat("policy \"a\" { ports = [1] }\n", 1<<13), false, true},
+	"unknown blocks":         {strings.Repeat("b {}\n", 1<<11), false, true},
+	"one name":               {strings.Repeat("policy \"a\" { ports = [1] }\n", 1<<11), false, true},
 	"zero bytes":             {strings.Repeat("\x00", 1<<15), false, true},
 	"quotes":                 {strings.Repeat("\"", 1<<15), false, true},
 	"comment":                {"#" + strings.Repeat("(", 1<<14), false, false},
@@ -66,7 +66,7 @@ var hostile = map[string]struct {
 	"loops in loops":         {"locals { a = split(\"\", format(\"%999s\", \"\")) }\nlocals { b = [for x in local.a : [for y in local.a : [for z in local.a : 1]]] }", false, true},
 	"loop over loops":        {"locals { a = " + strings.Repeat("[for x in ", 40) + "[1]" + strings.Repeat(" : [x, x]]", 40) + " }", false, true},
 	"long chain":             {chain("1", "@ + 1", maxLocals), false, false},
-	"too long a chain":       {chain("1", "@ + 1", maxLocals+1), false, true},
+	"too many locals":        {chain("1", "1", maxLocals+1), false, true},
 	"dynamic policies":       {"locals { a = split(\"\", format(\"%999s\", \"\")) }\ndynamic \"policy\" {\n for_each = local.a\n labels = [\"p${policy.key}\"]\n content {\n ports = [policy.key + 1]\n dynamic \"rate_limit\" {\n for_each = local.a\n content { rate = \"1/s\" }\n}\n}\n}", false, true},
 	"type":                   {"variable \"a\" { type = " + strings.Repeat("list(", 100) + "any" + strings.Repeat(")", 100) + " }", false, true},
 	"JSON arrays":            {`{"locals": {"a": ` + strings.Repeat("[", 1<<16), true, true},
@@ -76,7 +76,7 @@ var hostile = map[string]struct {
 	"JSON template":          {`{"locals": {"a": "${` + strings.Repeat("[", 1<<13) + `"}}`, true, true},
 	"JSON key":               {`{"locals": {"a": {"${` + strings.Repeat("(", 1<<13) + `": 1}}}`, true, true},
 	"JSON type":              {`{"variable": {"a": {"type": "` + strings.Repeat("list(", 1<<12) + `"}}}`, true, true},
-	"JSON templates":         {`{"locals": {"a": "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", "b": "` + strings.Repeat("${local.a}", 1<<12) + `", "c": "` + strings.Repeat("${local.b}", 1<<12) + `"}}`, true, true},
+	"JSON templates":         {`{"locals": {"a": "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", "b": "` + strings.Repeat("${local.a}", 1<<11) + `", "c": "` + strings.Repeat("${local.b}", 1<<11) + `"}}`, true, true},
 	"JSON text":              {`"` + strings.Repeat(`\u0041`, 1<<13), true, true},
 }
 
@@ -93,7 +93,7 @@ func processTime(t testing.TB) time.Duration {
 // TestHostile holds that no input makes Load take long or much memory. The bounds leave room for the race detector;
 // what they are there to find takes minutes and gigabytes.
 func TestHostile(t *testing.T) {
-	const maxTime, maxAlloc = 10 * time.Second, 1 << 30 // with a tenth of the work allowed, to keep the test short
+	const maxTime, maxAlloc = 10 * time.Second, 1 << 30 // with a fraction of the work allowed, to keep the test short
 	for name, c := range hostile {
 		t.Run(name, func(t *testing.T) {
 			file := "a.hcl"
@@ -103,7 +103,7 @@ func TestHostile(t *testing.T) {
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
 			start := processTime(t)
-			_, diags := loadText(file, c.source, maxWork/10)
+			_, diags := loadText(file, c.source, maxWork/40)
 			took := processTime(t) - start
 			runtime.ReadMemStats(&after)
 			alloc := after.TotalAlloc - before.TotalAlloc

@@ -26,7 +26,8 @@ func write(t testing.TB, files map[string]string) Options {
 			t.Fatal(err)
 		}
 	}
-	return Options{Paths: []string{"."}, Version: "0.1.0", Facts: Facts{Name: "edge", CPUs: 4, MemoryMiB: 8192, Interfaces: []string{"eth0", "lo"}}}
+	return Options{Paths: []string{"."}, Version: "0.1.0", Facts: Facts{Name: "edge", CPUs: 4, MemoryMiB: 8192, Interfaces: []string{"eth0", "lo"},
+		MTUs: map[string]int{"eth0": 1420, "lo": 65536}}}
 }
 
 // mustLoad loads and fails on any diagnostic, a warning included.
@@ -70,7 +71,7 @@ policy "web" {
   allow       = [list.monitoring, "192.0.2.77"]
   deny        = [list.blocklist]
   only        = []
-  table_size  = 1000
+  table_size  = 30000
 
   connection_limit {
     max         = var.https_max
@@ -82,6 +83,26 @@ policy "web" {
     window  = "fixed"
     per     = "total"
     on_full = "drop"
+  }
+  syn_flood {
+    protect   = "auto"
+    threshold = "2000/s"
+    rate      = "40000/s"
+    mss       = 1400
+    wscale    = 9
+    timestamp = false
+  }
+  ban {
+    after       = "30/2m"
+    for         = "1h30m"
+    escalate    = [1, 6, 144]
+    ipv6_prefix = 48
+  }
+  log {
+    rate   = "10/m"
+    burst  = 3
+    target = "nflog"
+    group  = 7
   }
 }
 capacity {
@@ -117,9 +138,12 @@ const exampleJSON = `{
   "allow": ["${list.monitoring}", "192.0.2.77"],
   "deny": "${[list.blocklist]}",
   "only": [],
-  "table_size": 1000,
+  "table_size": 30000,
   "connection_limit": {"max": "${var.https_max}", "action": "reset", "ipv4_prefix": 24},
-  "rate_limit": {"rate": "20/60s", "window": "fixed", "per": "total", "on_full": "drop"}}},
+  "rate_limit": {"rate": "20/60s", "window": "fixed", "per": "total", "on_full": "drop"},
+  "syn_flood": {"protect": "auto", "threshold": "2000/s", "rate": "40000/s", "mss": 1400, "wscale": 9, "timestamp": false},
+  "ban": {"after": "30/2m", "for": "1h30m", "escalate": [1, 6, 144], "ipv6_prefix": 48},
+  "log": {"rate": "10/m", "burst": 3, "target": "nflog", "group": 7}}},
 "capacity": {"concurrent_connections": 500000, "new_connections": "20000/s"},
 "sysctl": {
   "net/core/somaxconn": {"at_least": 65535},
@@ -180,9 +204,14 @@ func TestLoadExample(t *testing.T) {
 			Allow:      []string{"monitoring", "web.allow"},
 			Deny:       []string{"blocklist"},
 			Connection: &ConnectionLimit{Max: 100, Action: ActionReset,
-				Grouping: Grouping{Per: PerSource, IPv4Prefix: 24, IPv6Prefix: 56, TableSize: 1000, OnFull: OnFullPass}},
+				Grouping: Grouping{Per: PerSource, IPv4Prefix: 24, IPv6Prefix: 56, TableSize: 30000, OnFull: OnFullPass}},
 			Rate: &RateLimit{Rate: Rate{20, time.Minute}, Burst: 20, Window: WindowFixed, Action: ActionDrop,
-				Grouping: Grouping{Per: PerTotal, IPv4Prefix: 32, IPv6Prefix: 56, TableSize: 1000, OnFull: OnFullDrop}},
+				Grouping: Grouping{Per: PerTotal, IPv4Prefix: 32, IPv6Prefix: 56, TableSize: 30000, OnFull: OnFullDrop}},
+			SYNFlood: &SYNFlood{Protect: ProtectAuto, Threshold: Rate{2000, time.Second}, Rate: Rate{40000, time.Second},
+				MSS4: 1400, MSS6: 1360, WScale: 9, SACK: true},
+			Ban: &Ban{After: Rate{30, 2 * time.Minute}, For: 90 * time.Minute, Escalate: []uint32{1, 6, 144}, Proof: ProofHandshake,
+				IPv4Prefix: 32, IPv6Prefix: 48, TableSize: 30000},
+			Log: &Log{Rate: Rate{10, time.Minute}, Burst: 3, Target: LogNflog, Group: 7},
 		}},
 		Capacity: &Capacity{ConcurrentConnections: 500000, NewConnections: Rate{20000, time.Second}},
 		Sysctls: []Sysctl{
@@ -218,8 +247,11 @@ func TestRanges(t *testing.T) {
 		"only":             {p.OnlyRange, {"web.hcl", 31, 17}},
 		"connection_limit": {p.Connection.Range, {"web.hcl", 34, 3}},
 		"rate_limit":       {p.Rate.Range, {"web.hcl", 39, 3}},
-		"capacity":         {b.Capacity.Range, {"web.hcl", 46, 1}},
-		"sysctl":           {b.Sysctls[0].Range, {"web.hcl", 50, 8}},
+		"syn_flood":        {p.SYNFlood.Range, {"web.hcl", 45, 3}},
+		"ban":              {p.Ban.Range, {"web.hcl", 53, 3}},
+		"log":              {p.Log.Range, {"web.hcl", 59, 3}},
+		"capacity":         {b.Capacity.Range, {"web.hcl", 66, 1}},
+		"sysctl":           {b.Sysctls[0].Range, {"web.hcl", 70, 8}},
 	} {
 		if c[0] != c[1] {
 			t.Errorf("%s is at %+v, want %+v", what, c[0], c[1])

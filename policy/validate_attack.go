@@ -119,9 +119,12 @@ func (l *loader) checkTable(p *policyDecl, limit string, size uint32, life time.
 	if sources <= float64(size) {
 		return
 	}
-	advice := fmt.Sprintf("shorten the time, or lower \"threshold\" to %s", slowerRate(float64(size)/life.Seconds()))
+	advice := fmt.Sprintf("lower \"threshold\" to %s", slowerRate(float64(size)/life.Seconds()))
+	if limit == "rate_limit" {
+		advice = "shorten its time, or " + advice
+	}
 	if sources <= maxTableSize {
-		advice = fmt.Sprintf("raise \"table_size\" to %.0f, ", sources) + advice
+		advice = fmt.Sprintf("raise \"table_size\" to %.0f, or ", sources) + advice
 	}
 	l.report.warnAt(p.tables[limit], "Table that forged SYNs can fill", fmt.Sprintf(
 		"Below its threshold of %s the policy %q challenges nobody, and the %s remembers a source for %s: forged SYNs can take %.0f places, and there are %d. To keep room for real clients %s.",
