@@ -62,6 +62,7 @@ type Meter struct {
 	// Exactly one of these is set.
 	ConnectionsOver uint32     // `ct count over N`
 	Over            *LimitOver // `limit rate over …`
+	Packets         bool       // `counter`: always matches, and counts
 }
 
 // LimitOver is the kernel's token bucket, matching what exceeds it: Rate packets each Unit, Burst at once.

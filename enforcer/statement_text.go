@@ -37,8 +37,11 @@ func (s Meter) nft() string {
 		verb = "update"
 	}
 	over := fmt.Sprintf("ct count over %d", s.ConnectionsOver)
-	if s.Over != nil {
+	switch {
+	case s.Over != nil:
 		over = s.Over.nft()
+	case s.Packets:
+		over = "counter"
 	}
 	return fmt.Sprintf("%s @%s { %s %s }", verb, s.Set, s.Field, over)
 }

@@ -106,13 +106,15 @@ func (e *ruleEncoder) meter(m enforcer.Meter) error {
 		d.Operation = unix.NFT_DYNSET_OP_UPDATE
 	}
 	switch {
-	case m.ConnectionsOver > 0 && m.Over == nil:
+	case m.ConnectionsOver > 0 && m.Over == nil && !m.Packets:
 		d.Exprs = []expr.Any{&expr.Connlimit{Count: m.ConnectionsOver, Flags: expr.NFT_CONNLIMIT_F_INV}}
-	case m.ConnectionsOver == 0 && m.Over != nil:
+	case m.ConnectionsOver == 0 && m.Over != nil && !m.Packets:
 		d.Exprs = []expr.Any{&expr.Limit{Type: expr.LimitTypePkts, Rate: m.Over.Rate, Over: true,
 			Unit: expr.LimitTime(m.Over.Unit), Burst: m.Over.Burst}}
+	case m.Packets && m.ConnectionsOver == 0 && m.Over == nil:
+		d.Exprs = []expr.Any{&expr.Counter{}}
 	default:
-		return fmt.Errorf("meter %s: exactly one of a connection limit and a rate", m.Set)
+		return fmt.Errorf("meter %s: exactly one of a connection limit, a rate and a counter", m.Set)
 	}
 	e.add(d)
 	return nil

@@ -123,6 +123,7 @@ func statements() []struct {
 		{"add @m4 { ip saddr limit rate over 20/minute burst 20 packets } drop", list{meter("m4", v4), drop}},
 		{"update @m6 { ip6 saddr & ffff:ffff:ffff:ffff:: limit rate over 20/minute burst 20 packets } drop", list{refreshed, drop}},
 		{"counter name policy.web.accepted goto x", list{enforcer.Count{Counter: "policy.web.accepted"}, enforcer.Verdict{Kind: enforcer.Goto, Chain: "x"}}},
+		{"update @m6 { ip6 saddr & ffff:ffff:ffff:ffff:: counter }", list{enforcer.Meter{Set: "m6", Field: v6, Packets: true, Update: true}}},
 		{"jump x", list{enforcer.Verdict{Kind: enforcer.Jump, Chain: "x"}}},
 		{"reject with tcp reset", list{enforcer.ResetTCP{}}},
 		{"tcp dport @ports reject with tcp reset", list{enforcer.MatchSet{Fields: fields(enforcer.TCPDport), Set: "ports"}, enforcer.ResetTCP{}}},
