@@ -29,6 +29,12 @@ type View interface {
 	Step(step string, at time.Time) error
 	// Report shows what an apply did.
 	Report(r *reconcile.Report) error
+	// Banned, Unbanned and Flushed show what became of bans made by hand.
+	Banned(b Banned) error
+	Unbanned(u Unbanned) error
+	Flushed(f Flushed) error
+	// Bans shows the bans in force.
+	Bans(l BanList) error
 	// Version shows which tcpguard this is.
 	Version(v Version) error
 	// Failure shows why the command did not do what it was asked to.
