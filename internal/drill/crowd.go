@@ -126,10 +126,15 @@ func (m member) visit(group string, at []netip.AddrPort, sources []netip.Addr, p
 	}
 	want := perSecond * m.share * m.span.Seconds()
 	n := int(max(1, min(want, float64(product(m.budget.total, len(sources))), float64(m.budget.allTotal)/4)))
-	m.crowd.visitors = append(m.crowd.visitors, traffic.Visitors{
-		Group: group, Sources: sources[:min(len(sources), n)], Targets: at, Every: m.span / time.Duration(n), Most: n,
-	})
+	v := traffic.Visitors{Group: group, Sources: sources[:min(len(sources), n)], Targets: at, Every: m.span / time.Duration(n), Most: n}
+	if n < precious {
+		v.After, v.Every = warmUp, (m.span-warmUp)/time.Duration(n)
+	}
+	m.crowd.visitors = append(m.crowd.visitors, v)
 }
+
+// precious is how few visits must not be spent on the warm-up, where they do not count.
+const precious = 30
 
 // sources gives everybody's addresses.
 func (c *crowd) sources() []netip.Addr {

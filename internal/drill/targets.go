@@ -82,6 +82,9 @@ func (l *layout) add(p policy.Policy) {
 	if len(p.Addresses) > 0 {
 		s.v4, s.v6 = firstHost(p.Addresses, false), firstHost(p.Addresses, true)
 	}
+	if p.Mode == policy.ModeMonitor {
+		l.notes = append(l.notes, fmt.Sprintf("policy.%s only monitors: its counters say what it would drop", p.Name))
+	}
 	l.services = append(l.services, s)
 }
 

@@ -44,15 +44,15 @@ func gradeOf(success *float64) Grade {
 
 // Verdict sums the drill up.
 func (d *Document) Verdict() Verdict {
-	var worst, ran *Scenario
-	held, fell, banned := 0, 0, 0
+	var worst *Scenario
+	ran, held, fell, banned := 0, 0, 0, 0
 	var harmed []string
 	for i := range d.Scenarios {
 		s := &d.Scenarios[i]
 		if s.With == nil {
 			continue
 		}
-		ran = s
+		ran++
 		banned += len(s.With.FalsePositives.Banned)
 		if gradeOf(s.With.Judged.Success) == Good {
 			held++
@@ -67,24 +67,18 @@ func (d *Document) Verdict() Verdict {
 			worst = s
 		}
 	}
-	if ran == nil || worst == nil {
+	if worst == nil {
 		return Verdict{Grade: None, Headline: "Nothing was measured."}
-	}
-	n := 0
-	for _, s := range d.Scenarios {
-		if s.With != nil {
-			n++
-		}
 	}
 	v := Verdict{Grade: gradeOf(worst.With.Judged.Success)}
 	switch {
-	case held == n && fell == 0:
-		v.Headline = fmt.Sprintf("Legitimate clients were served in all %d scenarios.", n)
-		v.Detail = "The host also held without the policy, as far as these attacks go: what the policy adds shows in latency, and in what attackers got."
-	case held == n:
-		v.Headline = fmt.Sprintf("With the policy, legitimate clients were served in all %d scenarios; without it they lost service in %d.", n, fell)
+	case held == ran && fell == 0:
+		v.Headline = "Legitimate clients were served in every scenario."
+		v.Detail = "The host held without the policy too, as far as these attacks go."
+	case held == ran:
+		v.Headline = fmt.Sprintf("With the policy, legitimate clients were served in every scenario; without it they lost service in %d of %d.", fell, ran)
 	default:
-		v.Headline = fmt.Sprintf("With the policy, legitimate clients were served in %d of %d scenarios; without it in %d.", held, n, n-fell)
+		v.Headline = fmt.Sprintf("With the policy, legitimate clients were served in %d of %d scenarios; without it in %d.", held, ran, ran-fell)
 		v.Detail = fmt.Sprintf("The worst is %s: %s of legitimate requests were served.", worst.Name, Percent(*worst.With.Judged.Success))
 	}
 	if len(harmed) > 0 {

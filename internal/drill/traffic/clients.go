@@ -21,6 +21,7 @@ type Visitors struct {
 	Group   string
 	Sources []netip.Addr // in turn
 	Targets []netip.AddrPort
+	After   time.Duration // before the first may arrive
 	Every   time.Duration // between two arrivals, on average
 	Most    int           // visits in all; 0: not bounded
 }
@@ -29,7 +30,7 @@ type Visitors struct {
 func (c Clients) Visit(ctx context.Context, v Visitors) {
 	var visits sync.WaitGroup
 	defer visits.Wait()
-	start := time.Now()
+	start := time.Now().Add(v.After)
 	for i := 0; v.Most == 0 || i < v.Most; i++ {
 		// Evenly spread, each within its own interval: a source never comes faster than the policy was asked to bear.
 		at := time.Duration(i)*v.Every + rand.N(v.Every)/2
