@@ -1,7 +1,10 @@
 # A bastion host: SSH stays open to everybody, but nobody may knock fast.
 #
-# This policy only slows down: it has no `only` and no `deny`, and a refused attempt succeeds a little later. So
-# applying it as it stands over SSH locks nobody out. Connections that are already open are never touched.
+# This policy has no `only` and no `deny`: a refused attempt succeeds a little later, and who keeps trying is shut out
+# for a while. So applying it as it stands over SSH locks nobody out who does not knock 40 times within 10 minutes.
+#
+# Where no firewall tracked connections before, the first apply starts that, and SSH sessions that are open at that time
+# end: connect again. The apply itself is done within milliseconds.
 
 variable "attempts" {
   type        = string
@@ -29,6 +32,15 @@ policy "ssh" {
     # administrator out.
     table_size = 65536
     on_full    = "pass"
+  }
+
+  # Who was refused 30 times within 10 minutes, 10 minutes later is welcome again. With proof = "handshake" only attempts
+  # from an address that answered a SYN cookie count, so nobody can shut you out by forging yours; and `management` is
+  # never banned. `tcpguard ban del ADDRESS` ends a ban at once.
+  ban {
+    after = "30/10m"
+    for   = "10m"
+    proof = "handshake"
   }
 }
 

@@ -1,4 +1,4 @@
-# A public web server: HTTP and HTTPS for everybody, a fair share for each client.
+# A public web server: HTTP and HTTPS for everybody, a fair share for each client, also under attack.
 #
 #   sudo tcpguard plan  --policy web-edge.hcl
 #   sudo tcpguard apply --policy web-edge.hcl
@@ -54,16 +54,27 @@ policy "web" {
     burst  = 20
     window = "token"
   }
+
+  # SYNs beyond the threshold have to prove their address by a SYN cookie, and so has a source that exceeds a limit. Set
+  # it above your busiest hour.
+  syn_flood {
+    protect   = "auto"
+    threshold = "500/s"
+  }
+
+  # A client that goes on being refused is shut out: ten minutes, then an hour, then a day. Only who proved its address
+  # is, so nobody can get somebody else banned.
+  ban {
+    after    = "30/1m"
+    for      = "10m"
+    escalate = [1, 6, 144]
+  }
+
+  log { rate = "5/m" } # a sample of what is refused: journalctl -k --grep policy.web
 }
 
-# The accept queue of a listener is the smaller of its own backlog and this.
+# The queues of a listener, SYN and accept, are as long as the smaller of its own backlog and this.
 sysctl "net.core.somaxconn" { at_least = 4096 }
-
-# Half-open connections that wait for the handshake's last packet.
-sysctl "net.ipv4.tcp_max_syn_backlog" { at_least = 4096 }
-
-# When that queue overflows, answer with cookies instead of dropping.
-sysctl "net.ipv4.tcp_syncookies" { value = 1 }
 
 # Three SYN-ACKs, the last after 3 s: a half-open entry lasts 7 s instead of 63.
 sysctl "net.ipv4.tcp_synack_retries" { at_most = 2 }
