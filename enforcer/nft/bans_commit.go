@@ -35,7 +35,8 @@ func (e *TimedError) Error() string {
 func (e *TimedError) Unwrap() error { return e.Errno }
 
 // CommitTimed carries out the steps as one batch: all of them or none. A refusal is a *TimedError: ENOENT for an
-// element to delete that is not there, ENFILE for a full set, EEXIST or ENOTEMPTY for a range that overlaps another.
+// element to delete that is not there, ENFILE for a full set, EEXIST or ENOTEMPTY for a range that overlaps another, EEXIST
+// for an element to create that is there.
 //
 // Unlike Commit it asks for no generation. A ban does not depend on what rules say, so somebody else's change in the
 // meantime is no reason to refuse it; and what it does depend on, the elements themselves, the kernel checks.
@@ -99,8 +100,11 @@ func (b *timedBatch) layOut(steps []TimedStep) {
 // timed writes one message. The kernel takes a deletion without a list for all elements (nf_tables_delsetelem).
 func (b *timedBatch) timed(step int, s *TimedStep, elements []TimedElement) {
 	msg, flags := uint16(unix.NFT_MSG_DELSETELEM), uint16(0)
-	if s.Verb == enforcer.Add {
+	switch s.Verb {
+	case enforcer.Add:
 		msg, flags = unix.NFT_MSG_NEWSETELEM, unix.NLM_F_CREATE
+	case Create:
+		msg, flags = unix.NFT_MSG_NEWSETELEM, unix.NLM_F_CREATE|unix.NLM_F_EXCL
 	}
 	at := b.add(msg, flags)
 	b.messages = append(b.messages, timedMessage{at, step})
@@ -109,7 +113,7 @@ func (b *timedBatch) timed(step int, s *TimedStep, elements []TimedElement) {
 	if len(elements) > 0 {
 		list := b.wire.nest(unix.NFTA_SET_ELEM_LIST_ELEMENTS)
 		for _, e := range elements {
-			b.wire.timed(s.Set, e, s.Verb == enforcer.Add)
+			b.wire.timed(s.Set, e, s.Verb != enforcer.Delete)
 		}
 		b.wire.end(list)
 	}

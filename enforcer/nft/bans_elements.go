@@ -37,7 +37,10 @@ func (e TimedElement) String() string {
 	return e.First.String() + "-" + e.Last.String()
 }
 
-// TimedStep adds elements to a set, deletes them from it, or empties it (Flush, without elements).
+// Create adds elements that must not be there yet: one that is has the kernel refuse the transaction with EEXIST.
+const Create enforcer.Verb = "create"
+
+// TimedStep adds or creates elements of a set, deletes them from it, or empties it (Flush, without elements).
 type TimedStep struct {
 	Verb     enforcer.Verb
 	Set      TimedSet
@@ -46,7 +49,9 @@ type TimedStep struct {
 
 // check finds what the encoder cannot put into bytes.
 func (s *TimedStep) check() error {
-	if s.Verb != enforcer.Add && s.Verb != enforcer.Delete && s.Verb != enforcer.Flush {
+	switch s.Verb {
+	case enforcer.Add, Create, enforcer.Delete, enforcer.Flush:
+	default:
 		return fmt.Errorf("%s %s: unknown verb %q", s.Verb, s.Set.Name, s.Verb)
 	}
 	for _, e := range s.Elements {

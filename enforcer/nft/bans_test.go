@@ -216,6 +216,7 @@ func TestTimedRefusals(t *testing.T) {
 		{"range not there", []nft.TimedStep{deleting(ban4Net, timed("10.1.0.0/16", 0))}, unix.ENOENT, "10.1.0.0"},
 		{"range inside another", []nft.TimedStep{adding(ban4Net, timed("10.0.9.0/24", 0))}, unix.EEXIST, "10.0.9.0"},
 		{"full", []nft.TimedStep{adding(ban6, nine...)}, unix.ENFILE, "2001:db8::8"},
+		{"there already", []nft.TimedStep{{Verb: nft.Create, Set: ban4, Elements: []nft.TimedElement{timed("192.0.2.0", 0), held}}}, unix.EEXIST, "192.0.2.1"},
 		{"no such set", []nft.TimedStep{adding(nft.TimedSet{Name: "ban.v5"}, held)}, unix.ENOENT, ""},
 	}
 	for _, tt := range tests {
@@ -280,7 +281,11 @@ func TestTimedElementsAtScale(t *testing.T) {
 	}
 	for _, what := range []string{"new", "again"} {
 		start := time.Now()
-		k.change(t, adding(ban4, many...), deleting(ban4, many...), adding(ban4, many...))
+		if what == "new" {
+			k.change(t, nft.TimedStep{Verb: nft.Create, Set: ban4, Elements: many})
+		} else {
+			k.change(t, adding(ban4, many...), deleting(ban4, many...), adding(ban4, many...))
+		}
 		took := time.Since(start)
 		t.Logf("%s: %v", what, took)
 		if took > 10*time.Second {

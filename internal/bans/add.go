@@ -41,7 +41,7 @@ func (k *Keeper) Add(place Place, entries []Entry, author Author) (*Added, error
 	}
 	sorted := longestOfEach(entries)
 	for attempt := 1; ; attempt++ {
-		c := change{keeper: k, place: place, sets: sets, added: &Added{Place: place}}
+		c := change{keeper: k, place: place, sets: sets, added: &Added{Place: place}, hopeful: attempt == 1}
 		if err := c.add(sorted, author); err != nil {
 			return nil, err
 		}
@@ -100,7 +100,12 @@ type change struct {
 	steps   []nft.TimedStep
 	records []record
 	added   *Added
+	// hopeful takes it that of many addresses none is banned yet, which takes a third of the time.
+	hopeful bool
 }
+
+// many is from how many addresses on it pays to be hopeful.
+const many = 1000
 
 func (c *change) step(verb enforcer.Verb, set nft.TimedSet, elements []nft.TimedElement) {
 	if len(elements) > 0 {
@@ -143,6 +148,10 @@ func (c *change) addSingles(set nft.TimedSet, entries []Entry) {
 	elements := make([]nft.TimedElement, len(entries))
 	for i, e := range entries {
 		elements[i] = nft.TimedElement{First: e.First, Last: e.First, Timeout: e.For}
+	}
+	if c.hopeful && len(elements) >= many {
+		c.step(nft.Create, set, elements)
+		return
 	}
 	c.step(enforcer.Add, set, elements)
 	c.step(enforcer.Delete, set, elements)

@@ -111,6 +111,8 @@ func take(step nft.TimedStep, set map[Span]nft.TimedElement, e nft.TimedElement)
 	case step.Verb == enforcer.Delete:
 		delete(set, s)
 		return 0
+	case there && step.Verb == nft.Create:
+		return unix.EEXIST
 	case there:
 		return 0 // and it keeps its time, as before Linux 6.12
 	case len(set) >= int(step.Set.Size):

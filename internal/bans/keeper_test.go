@@ -42,6 +42,23 @@ func TestBanningAgainSetsTheTime(t *testing.T) {
 
 func ungrouped(Place) (Grouping, bool) { return Grouping{}, false }
 
+// Many addresses are first taken for new ones; one that is not has them all added anew.
+func TestManyAddresses(t *testing.T) {
+	w := newWorld(t)
+	var lines []string
+	for i := range 3 * many {
+		lines = append(lines, fmt.Sprintf("10.0.%d.%d 1h", i/256, i%256))
+	}
+	w.add(Place{}, lines...)
+	if len(w.list()) != len(lines) || w.kernel.commits != 1 {
+		t.Errorf("%d bans in %d commits", len(w.list()), w.kernel.commits)
+	}
+	w.add(Place{}, lines...)
+	if len(w.list()) != len(lines) || w.kernel.commits != 3 {
+		t.Errorf("%d bans in %d commits", len(w.list()), w.kernel.commits)
+	}
+}
+
 // Each address stays banned until the latest end of all ranges that cover it.
 func TestOverlappingRanges(t *testing.T) {
 	tests := []struct {
