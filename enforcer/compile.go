@@ -38,7 +38,7 @@ func (e *CompileError) Error() string {
 func Compile(b *policy.Bundle) (*Ruleset, error) {
 	c := &compiler{
 		bundle: b, out: &Ruleset{}, lists: map[string]*policy.List{}, hashes: map[string]string{},
-		dispatch: map[string]*Set{}, used: map[string]bool{},
+		dispatch: map[string]*Set{}, used: map[string]bool{}, proxied: map[Hook]bool{},
 	}
 	for i := range b.Lists {
 		c.lists[b.Lists[i].Name] = &b.Lists[i]
@@ -61,7 +61,7 @@ type compiler struct {
 	dispatch map[string]*Set   // verdict maps by name
 	used     map[string]bool   // lists whose sets are declared
 	loopback map[Hook]bool     // hooks where a policy names lo
-	proxied  bool              // a synproxy stands before some local service
+	proxied  map[Hook]bool     // hooks where a synproxy stands before some service
 }
 
 // resource declares what the following objects belong to.

@@ -68,7 +68,11 @@ func (s *service) ban() error {
 		s.sourceSets(s.levelSet(level), address, s.banKeys(), 0)
 	}
 	for _, key := range s.banKeys() {
-		s.addEarly(address, MatchSet{Fields: []Field{key.field}, Set: address + "." + key.suffix}, s.here(), dropped, Verdict{Kind: Drop})
+		// An allow list holds also within a group of sources that got itself banned.
+		banned := append([]Statement{MatchSet{Fields: []Field{key.field}, Set: address + "." + key.suffix}}, s.notAllowed(key.field.Name)...)
+		s.addEarly(address, append(banned, s.here(), dropped, Verdict{Kind: Drop})...)
+		// Once more behind a NAT rule, as deny does.
+		s.add(address, append(banned[:len(banned):len(banned)], dropped, Verdict{Kind: Drop})...)
 	}
 	s.sentenceChain()
 	return nil
@@ -150,6 +154,13 @@ func (s *service) sentenceChain() {
 			statements = append(statements,
 				Remember{Set: address + "." + key.suffix, Field: key.field, Timeout: term(level), Update: true})
 			rules = append(rules, s.rule(address, append(statements, added, Verdict{Kind: Drop})...))
+		}
+	}
+	if last > 0 {
+		// The memory of offenders is full: a first ban needs none.
+		for _, key := range s.banKeys() {
+			rules = append(rules, s.rule(address,
+				Remember{Set: address + "." + key.suffix, Field: key.field, Timeout: term(0), Update: true}, added, Verdict{Kind: Drop}))
 		}
 	}
 	// The table of bans is full: the source stays free, and each excess is still refused.

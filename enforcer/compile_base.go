@@ -29,6 +29,9 @@ func (c *compiler) baseChains() {
 		if hooks[hook] {
 			c.baseChain(hook, management, bans)
 		}
+		if c.proxied[hook] {
+			c.proxyChain(hook)
+		}
 	}
 }
 
@@ -43,8 +46,15 @@ func (c *compiler) baseChain(hook Hook, management, bans []Rule) {
 	} else {
 		add(MatchEstablished{}, Verdict{Kind: Accept})
 	}
+	if hook == HookOutput {
+		// Under a flood this is all answers to challenges, which belong to no connection.
+		add(MatchSYN{Negate: true}, Verdict{Kind: Accept})
+	}
 	byInterface, others := c.lookups(hook)
 	loopback := func() { add(c.ownTraffic(hook)...) }
+	if hook == HookInput {
+		chain.Rules = append(chain.Rules, c.provenOnLoopback()...)
+	}
 	// Loopback is limited only where a policy names it; then its packets must pass that policy's lookup first.
 	if !c.loopback[hook] {
 		loopback()
@@ -62,20 +72,19 @@ func (c *compiler) baseChain(hook Hook, management, bans []Rule) {
 	for _, m := range others {
 		add(m)
 	}
+	if hook == HookOutput {
+		c.provenLookups(&chain)
+	}
 	c.out.Chains = append(c.out.Chains, chain)
 }
 
-// ownTraffic lets pass what the host sends to itself. On the input hook loopback also carries the connections that the
-// synproxy opens in a client's name, which the limits must see; those come from an address that is not the host's.
+// ownTraffic lets pass what the host sends to itself, and at the output hook all that it sends in its own name: what a
+// synproxy opens there has a client's address.
 func (c *compiler) ownTraffic(hook Hook) []Statement {
-	switch {
-	case hook == HookOutput:
+	if hook == HookOutput {
 		return []Statement{MatchLocalSource{}, Verdict{Kind: Accept}}
-	case hook == HookInput && c.proxied:
-		return []Statement{MatchLoopback{}, MatchLocalSource{}, Verdict{Kind: Accept}}
-	default:
-		return []Statement{MatchLoopback{}, Verdict{Kind: Accept}}
 	}
+	return []Statement{MatchLoopback{}, Verdict{Kind: Accept}}
 }
 
 // management gives the rules that let the host's administrators pass, before every limit and at every hook.

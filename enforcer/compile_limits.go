@@ -106,19 +106,37 @@ func (l *limit) meters(excess []Statement) {
 
 // overflow adds the rules for a full table: a meter does not match when its set is full, so who is not in the set now
 // did not fit.
-func (l *limit) overflow() {
+func (l *limit) overflow(full []Statement) {
 	for _, key := range l.keys() {
-		missed := []Statement{MatchSet{Fields: []Field{key.field}, Set: l.set(key), Negate: true}, l.full}
-		if l.OnFull == policy.OnFullDrop {
-			missed = append(missed, l.verdict(Drop))
-		}
-		l.add(l.address, missed...)
+		missed := MatchSet{Fields: []Field{key.field}, Set: l.set(key), Negate: true}
+		l.add(l.address, append([]Statement{missed, l.full}, full...)...)
 	}
+}
+
+// overflowDrop is what a source gets that did not fit: nothing more, or the end.
+func (l *limit) overflowDrop() []Statement {
+	if l.OnFull == policy.OnFullDrop {
+		return []Statement{l.verdict(Drop)}
+	}
+	return nil
+}
+
+// overflowChallenge has a source that did not fit prove itself before on_full decides: forgeries may have filled the
+// table, and the places they took are free again before the source is no longer challenged.
+func (l *limit) overflowChallenge() []Statement {
+	if l.OnFull == policy.OnFullDrop {
+		return l.challenge()
+	}
+	return nil
 }
 
 // refuse is what a limit does with an excess that is no forgery.
 func (l *limit) refuse() []Statement {
-	return l.service.refuse(outcome{address: l.address, counter: l.refused, refusal: l.refusal(l.action), strikes: true})
+	action := l.action
+	if l.challenges() && !l.tells() {
+		action = policy.ActionDrop
+	}
+	return l.service.refuse(outcome{address: l.address, counter: l.refused, refusal: l.refusal(action), strikes: true})
 }
 
 // challenge is what a limit does with an excess that may be one.

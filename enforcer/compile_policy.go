@@ -97,6 +97,21 @@ func (s *service) deny() {
 	}
 }
 
+// notAllowed matches sources of a family that are in none of the allow lists.
+func (s *service) notAllowed(family FieldName) []Statement {
+	var out []Statement
+	for _, name := range s.Allow {
+		for _, set := range s.listSets(name) {
+			if set.match.Fields[0].Name == family {
+				match := set.match
+				match.Negate = true
+				out = append(out, match)
+			}
+		}
+	}
+	return out
+}
+
 // allow lets its lists pass, and before conntrack keeps them from being challenged.
 func (s *service) allow() {
 	if len(s.Allow) == 0 {
@@ -161,36 +176,26 @@ func (s *service) limits() error {
 		s.add(s.address, MatchSYN{Negate: true}, Verdict{Kind: Accept})
 	}
 	if !s.challenges() {
-		s.limit(limits, (*limit).refuse)
+		s.limit(limits, (*limit).refuse, (*limit).overflowDrop)
 		s.add(s.address, accepted)
 		s.close(s.limitsChain())
 		return nil
 	}
-	proven := s.address + ".proven"
-	if s.Path == policy.PathInput {
-		// The synproxy's own connection to the service comes in on loopback, with the client's address.
-		s.add(s.floodAddress(), MatchLoopback{}, Verdict{Kind: Goto, Chain: proven})
-	} else {
-		s.dispatchTo(HookOutput, s.Policy, proven)
-	}
-	s.limit(limits, (*limit).challenge)
+	s.limit(limits, (*limit).challenge, (*limit).overflowChallenge)
 	s.add(s.address, accepted)
 	s.close(s.limitsChain())
 
-	s.limit(limits, (*limit).refuse)
-	s.add(s.address, accepted)
-	s.close(proven)
 	s.challengeChain()
-	return nil
+	return s.proven(limits, accepted)
 }
 
 // limit adds the meters and, behind all of them, what becomes of sources that did not fit.
-func (s *service) limit(limits []*limit, excess func(*limit) []Statement) {
+func (s *service) limit(limits []*limit, excess func(*limit) []Statement, full func(*limit) []Statement) {
 	for _, l := range limits {
 		l.meters(excess(l))
 	}
 	for _, l := range limits {
-		l.overflow()
+		l.overflow(full(l))
 	}
 }
 

@@ -39,7 +39,6 @@ func (s *service) synFlood() error {
 	if !s.challenges() {
 		return nil
 	}
-	s.proxied = s.proxied || s.Path == policy.PathInput
 	challenged := s.counter(address+".challenged", address)
 	s.addEarly(address, MatchSYN{Negate: true}, Verdict{Kind: Accept})
 	if len(s.Addresses) == 0 {
@@ -83,7 +82,9 @@ func (s *service) earlyAuto(challenged Count) error {
 	set := address + ".challenge"
 	s.sourceSets(set, address, s.floodKeys(), challengeTime)
 	for _, key := range s.floodKeys() {
-		s.addEarly(address, MatchSet{Fields: []Field{key.field}, Set: set + "." + key.suffix}, challenged, NoTrack{}, Verdict{Kind: Accept})
+		// Refreshed for as long as its SYNs go on: were it forgotten under them, they would take its share anew.
+		s.addEarly(address, MatchSet{Fields: []Field{key.field}, Set: set + "." + key.suffix},
+			Remember{Set: set + "." + key.suffix, Field: key.field, Update: true}, challenged, NoTrack{}, Verdict{Kind: Accept})
 	}
 	s.addEarly(address, Limit{LimitOver: threshold}, challenged, NoTrack{}, Verdict{Kind: Accept})
 	return nil
@@ -125,18 +126,32 @@ func burstOf(r policy.Rate) uint32 { return uint32(min(r.Count, 1<<31)) }
 
 func (s *service) floodKeys() []meterKey { return sourceKeys(32, 64, floodTable) }
 
-// proxy answers challenged SYNs, and takes the ACKs that prove. An ACK that proves nothing belongs to no connection.
+// proxy takes the ACKs that prove, before a firewall that drops what conntrack calls invalid sees them, and lets the
+// SYNs that were kept from conntrack through to the chain that challenges them, behind every firewall (see proxyChain).
+// An ACK that proves nothing belongs to no connection.
 func (s *service) proxy() {
-	f, address := s.SYNFlood, s.floodAddress()
+	address := s.floodAddress()
+	s.add(address, MatchUnproven{}, MatchSYN{}, Verdict{Kind: Accept})
+	var challenges []Rule
 	for _, ipv6 := range []bool{false, true} {
-		mss := f.MSS4
-		if ipv6 {
-			mss = f.MSS6
-		}
-		s.add(address, MatchUnproven{}, MatchFamily{IPv6: ipv6},
-			SynProxy{MSS: mss, WScale: f.WScale, SACK: f.SACK, Timestamp: f.Timestamp})
+		rule := s.rule(address, MatchUnproven{}, MatchFamily{IPv6: ipv6}, s.synProxy(ipv6))
+		s.rules, challenges = append(s.rules, rule), append(challenges, rule)
 	}
 	s.add(address, MatchInvalid{}, s.counter(address+".invalid", address), Verdict{Kind: Drop})
+
+	s.chain(s.address+".proxy", s.address, challenges)
+	hook := hookOf(s.Path)
+	s.proxied[hook] = true
+	s.dispatchTo(proxyHook(hook), s.Policy, s.address+".proxy")
+}
+
+func (s *service) synProxy(ipv6 bool) SynProxy {
+	f := s.SYNFlood
+	mss := f.MSS4
+	if ipv6 {
+		mss = f.MSS6
+	}
+	return SynProxy{MSS: mss, WScale: f.WScale, SACK: f.SACK, Timestamp: f.Timestamp}
 }
 
 // challengeChain ends an unproven excess: this SYN is dropped, the client's next one meets the proxy.

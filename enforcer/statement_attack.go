@@ -28,10 +28,15 @@ func (s MatchFamily) nft() string {
 	return "meta nfproto ipv4"
 }
 
-// MatchLocalSource is `fib saddr type local`: the packet comes from this host itself.
-type MatchLocalSource struct{}
+// MatchLocalSource is `fib saddr type local`: the packet comes from this host itself. Negated, from another.
+type MatchLocalSource struct{ Negate bool }
 
-func (MatchLocalSource) nft() string { return "fib saddr type local" }
+func (s MatchLocalSource) nft() string {
+	if s.Negate {
+		return "fib saddr type != local"
+	}
+	return "fib saddr type local"
+}
 
 // Sample is `numgen random mod Of 0`: one packet in Of, by chance.
 type Sample struct{ Of uint32 }

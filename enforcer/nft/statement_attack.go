@@ -22,7 +22,7 @@ func (e *ruleEncoder) attackStatement(s enforcer.Statement) error {
 		}
 		return e.network(unix.NFPROTO_IPV4)
 	case enforcer.MatchLocalSource:
-		e.add(&expr.Fib{Register: work, ResultADDRTYPE: true, FlagSADDR: true}, compare(false, native(unix.RTN_LOCAL)))
+		e.add(&expr.Fib{Register: work, ResultADDRTYPE: true, FlagSADDR: true}, compare(s.Negate, native(unix.RTN_LOCAL)))
 	case enforcer.Sample:
 		e.add(&expr.Numgen{Register: work, Modulus: s.Of, Type: unix.NFT_NG_RANDOM}, compare(false, native(0)))
 	case enforcer.Limit:

@@ -53,13 +53,7 @@ func (s *Sender) SYNs(t T, from netip.Addr, to netip.AddrPort, n int) {
 // Send sends an IP packet as Segment and Datagram build it.
 func (s *Sender) Send(t T, to netip.Addr, packet []byte) {
 	t.Helper()
-	var err error
-	if to.Is4() {
-		err = unix.Sendto(s.fd4, packet, 0, &unix.SockaddrInet4{Addr: to.As4()})
-	} else {
-		err = unix.Sendto(s.fd6, packet, 0, &unix.SockaddrInet6{Addr: to.As16()})
-	}
-	if err != nil {
+	if err := s.send(to, packet); err != nil {
 		t.Fatalf("send raw packet to %v: %v", to, err)
 	}
 }

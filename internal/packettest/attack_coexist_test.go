@@ -1,0 +1,66 @@
+package packettest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/tcpguard/tcpguard/internal/nettest"
+	"github.com/tcpguard/tcpguard/policy"
+)
+
+// strangers are firewalls of other tools, each as its tool lays it out, that let one client in and nobody else. Ours
+// must never open what they close: a challenge is an answer in the service's name, and what a synproxy opens comes from
+// loopback, which they all let pass.
+var strangers = map[string]string{
+	"firewalld": `table inet firewalld {
+		chain filter_INPUT {
+			type filter hook input priority filter + 10; policy accept;
+			ct state { established, related } accept
+			ct status dnat accept
+			iifname "lo" accept
+			ct state invalid drop
+			ip saddr 10.64.1.1 tcp dport 443 ct state { new, untracked } accept
+			ip6 saddr 2001:db8:64:1::1 tcp dport 443 ct state { new, untracked } accept
+			meta l4proto ipv6-icmp accept
+			reject with icmpx admin-prohibited
+		}
+		chain mangle_PREROUTING {
+			type filter hook prerouting priority mangle + 10; policy accept;
+			meta nfproto ipv6 fib saddr . mark . iif oif missing drop
+		}
+	}`,
+	"ufw": `table inet ufw {
+		chain input {
+			type filter hook input priority filter; policy drop;
+			iifname "lo" accept
+			ct state related,established accept
+			ct state invalid drop
+			meta l4proto ipv6-icmp accept
+			ip saddr 10.64.1.1 tcp dport 443 accept
+			ip6 saddr 2001:db8:64:1::1 tcp dport 443 accept
+		}
+	}`,
+}
+
+func TestStrangersFirewallKeepsItsWordUnderAChallenge(t *testing.T) {
+	for name, rules := range strangers {
+		for _, protect := range []policy.Protect{policy.ProtectAuto, policy.ProtectSynproxy} {
+			t.Run(name+" "+string(protect), func(t *testing.T) {
+				inFamilies(t, func(t *testing.T, f family, g *guard) {
+					nettest.NftLoad(t, g.Server, rules)
+					g.protectWith(guarded(protect, holding(2, policy.ActionReset)))
+					friend, other := f.source(1, 1), f.source(2, 1)
+					g.visit(friend, f.server)
+					g.visit(friend, f.server)
+					if got := g.refused(friend, f.server); got != reset {
+						t.Errorf("a client's third connection: %s", got)
+					}
+					if got := g.refused(other, f.server); got == connected {
+						t.Errorf("a client that the other firewall keeps out: %s", got)
+					}
+					nettest.Await(t, time.Second, "the server holds what was let in", func() bool { return g.server.Held() == 2 })
+				})
+			})
+		}
+	}
+}
