@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/tcpguard/tcpguard/enforcer"
 )
 
 // CountedElement is a source that rules count packets under.
@@ -16,7 +18,7 @@ type CountedElement struct {
 	Addr    netip.Addr // the first address of the group that the set keeps
 	Packets uint64
 	Bytes   uint64
-	Timeout time.Duration // how long it is kept from its last packet on; 0: for good
+	Timeout time.Duration // how long it is kept from when a rule last refreshed it; 0: for good
 	Left    time.Duration // what remains of Timeout
 }
 
@@ -30,7 +32,7 @@ const exprCounter = "counter"
 // CountedElements gives the elements of a set of addresses whose elements carry a counter, sorted by address. The dump
 // is bracketed by the generation, and ErrBusy after ten attempts that commits overtook; packets count on meanwhile. A
 // full set of 65536 sources takes about a tenth of a second. A set that is not there has no elements.
-func (c *Conn) CountedElements(set string) ([]CountedElement, error) {
+func (c *Conn) CountedElements(set *enforcer.Set) ([]CountedElement, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for attempt := range readAttempts {
@@ -48,18 +50,22 @@ func (c *Conn) CountedElements(set string) ([]CountedElement, error) {
 		case errors.Is(err, unix.ENOENT):
 			return nil, nil
 		case err != nil:
-			return nil, fmt.Errorf("read set %s: %w", set, err)
+			return nil, fmt.Errorf("read set %s: %w", set.Name, err)
 		default:
 			return list, nil
 		}
 	}
-	return nil, fmt.Errorf("read set %s: %w", set, ErrBusy)
+	return nil, fmt.Errorf("read set %s: %w", set.Name, ErrBusy)
 }
 
-func (c *Conn) countedElements(set string) (list []CountedElement, err error) {
-	err = c.eachElement(set, func(data []byte) error {
+func (c *Conn) countedElements(set *enforcer.Set) (list []CountedElement, err error) {
+	err = c.eachElement(set.Name, func(data []byte) error {
 		e, ok, err := decodeCounted(data)
 		if ok {
+			// The kernel tells only a time that is not the set's (nf_tables_fill_setelem).
+			if e.Timeout == 0 && e.Left > 0 {
+				e.Timeout = set.Timeout
+			}
 			list = append(list, e)
 		}
 		return err

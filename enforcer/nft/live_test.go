@@ -20,14 +20,14 @@ table inet tcpguard {
 	counter ban { packets 1 bytes 60 }
 	set policy.web.shadow.v4 {
 		type ipv4_addr; size 65536; flags dynamic,timeout; timeout 1h
-		elements = { 192.0.2.7 counter packets 41 bytes 2460, 192.0.2.9 expires 30m counter packets 2 bytes 120 }
+		elements = { 192.0.2.7 counter packets 41 bytes 2460, 192.0.2.9 counter packets 2 bytes 120 timeout 1h expires 30m }
 	}
 	set policy.web.shadow.v6 {
 		type ipv6_addr; size 65536; flags dynamic,timeout; timeout 1h
 		elements = { 2001:db8:1:: counter packets 3 bytes 240 }
 	}
 	set policy.web.ban.v4 { type ipv4_addr; size 100; flags dynamic,timeout; elements = { 198.51.100.1 timeout 1h, 198.51.100.2 } }
-	set ban.v4.net { type ipv4_addr; size 2097152; flags interval,timeout; elements = { 203.0.113.0/24 timeout 1h, 255.0.0.0/8 } }
+	set ban.v4.net { type ipv4_addr; size 2097152; flags interval,timeout; elements = { 203.0.113.0/24 timeout 1h, 198.18.0.0/15 } }
 	set list.bad.v4 { type ipv4_addr; elements = { 192.0.2.1 } }
 	chain input {
 		type filter hook input priority 0; policy accept;
@@ -125,7 +125,7 @@ func TestCountedElements(t *testing.T) {
 		"list.bad.v4": {{Addr: netip.MustParseAddr("192.0.2.1")}},
 		"missing":     nil,
 	} {
-		got, err := k.CountedElements(set)
+		got, err := k.CountedElements(&enforcer.Set{Name: set, Timeout: time.Hour})
 		if err != nil {
 			t.Fatal(err)
 		}
