@@ -167,6 +167,9 @@ func commandPage(c *cobra.Command) string {
 		r.section("OPTIONS")
 		r.flags(c.LocalNonPersistentFlags())
 	}
+	for _, sub := range shownCommands(c) {
+		r.subcommand(sub)
+	}
 	if c.Example != "" {
 		r.section("EXAMPLES")
 		r.example(c.Example)
@@ -174,4 +177,14 @@ func commandPage(c *cobra.Command) string {
 	r.section("SEE ALSO")
 	r.text("tcpguard(1) for the global options, the exit status and the environment")
 	return r.String()
+}
+
+// subcommand tells of a command below another one, on that one's page.
+func (r *roff) subcommand(c *cobra.Command) {
+	r.section(strings.ToUpper(escape(strings.TrimPrefix(c.CommandPath(), "tcpguard "))))
+	fmt.Fprintf(r, ".B %s\n[flags]\n.PP\n", escape(c.CommandPath()+strings.TrimPrefix(c.Use, c.Name())))
+	r.text(c.Long)
+	r.flags(c.LocalNonPersistentFlags())
+	fmt.Fprint(r, ".PP\n")
+	r.example(c.Example)
 }

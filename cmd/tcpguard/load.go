@@ -15,15 +15,27 @@ import (
 
 // load reads and checks the policy, shows what there is to say of it, and fails when that forbids using it.
 func (a *app) load() (*policy.Bundle, error) {
-	vars, err := splitVars(a.flags.vars)
+	bundle, diags, err := a.read()
 	if err != nil {
 		return nil, err
 	}
-	if err := a.checkDefaultPolicies(); err != nil {
+	if err := a.view().Diagnostics(diags); err != nil {
 		return nil, err
 	}
+	return bundle, a.judge(diags)
+}
+
+// read reads and checks the policy; what there is to say of it is left to the caller.
+func (a *app) read() (*policy.Bundle, policy.Diagnostics, error) {
+	vars, err := splitVars(a.flags.vars)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := a.checkDefaultPolicies(); err != nil {
+		return nil, nil, err
+	}
 	if a.facts, err = host.Proc.Facts(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	bundle, diags := policy.Load(policy.Options{
 		Paths: a.flags.policies, Vars: vars, VarFiles: a.flags.varFiles, Env: a.environ(), Facts: a.facts, Version: release,
@@ -31,10 +43,7 @@ func (a *app) load() (*policy.Bundle, error) {
 	})
 	a.logger().WithField("event", "policy_loaded").WithField("files", len(bundle.Files)).WithField("diagnostics", len(diags)).
 		Debug("read the policy")
-	if err := a.view().Diagnostics(diags); err != nil {
-		return nil, err
-	}
-	return bundle, a.judge(diags)
+	return bundle, diags, nil
 }
 
 // judge says whether diagnostics forbid using the policy.
