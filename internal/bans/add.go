@@ -246,12 +246,15 @@ func nameCovers(covered []Covered, layers []*layer) {
 	}
 }
 
-// record notes why entries are banned, a line for each duration.
+// perRecord bounds a line of the journal, so that shortening it never drops all of a huge request.
+const perRecord = 10_000
+
+// record notes why entries are banned, in lines of one duration each.
 func (c *change) record(entries []Entry, now time.Time, author Author) {
 	lines := map[time.Duration]int{}
 	for _, e := range entries {
 		i, ok := lines[e.For]
-		if !ok {
+		if !ok || len(c.records[i].Bans) == perRecord {
 			r := record{Time: now.UTC(), Action: actionAdd, In: c.place.String(), Author: author}
 			if e.For > 0 {
 				r.Expires = r.Time.Add(e.For)
