@@ -81,10 +81,22 @@ func dumpListeners(ctx context.Context, family uint8) ([]Listener, error) {
 	defer conn.Close()
 	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
+	replies, err := executeDump(conn, family, 1<<stateListen)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return decodeListeners(replies)
+}
+
+// executeDump asks for the sockets of a family in the given states, again when others disturbed the dump. A kernel
+// without IPv6 has none of that family.
+func executeDump(conn *netlink.Conn, family uint8, states uint32) (replies []netlink.Message, err error) {
 	request := make([]byte, requestLen)
 	request[0], request[1] = family, unix.IPPROTO_TCP
-	binary.NativeEndian.PutUint32(request[4:], 1<<stateListen)
-	var replies []netlink.Message
+	binary.NativeEndian.PutUint32(request[4:], states)
 	for range maxDumps {
 		replies, err = conn.Execute(netlink.Message{
 			Header: netlink.Header{Type: sockDiagByFamily, Flags: netlink.Request | netlink.Dump},
@@ -94,15 +106,10 @@ func dumpListeners(ctx context.Context, family uint8) ([]Listener, error) {
 			break
 		}
 	}
-	switch {
-	case ctx.Err() != nil:
-		return nil, ctx.Err()
-	case errors.Is(err, unix.ENOENT) && family == unix.AF_INET6:
-		return nil, nil // a kernel without IPv6
-	case err != nil:
-		return nil, err
+	if errors.Is(err, unix.ENOENT) && family == unix.AF_INET6 {
+		return nil, nil
 	}
-	return decodeListeners(replies)
+	return replies, err
 }
 
 // interrupted says whether the table changed during the dump (NLM_F_DUMP_INTR).

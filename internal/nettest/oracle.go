@@ -80,3 +80,9 @@ func (e End) Index(t T) (index int) {
 	e.NS.Do(t, func() { index = e.link(t).Attrs().Index })
 	return index
 }
+
+// NftFlush empties the namespace's ruleset, as another tool's `flush ruleset` does.
+func NftFlush(t T, ns *NS) {
+	t.Helper()
+	NftLoad(t, ns, "flush ruleset\n")
+}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tcpguard/tcpguard/enforcer"
 	"github.com/tcpguard/tcpguard/enforcer/nft"
+	"github.com/tcpguard/tcpguard/internal/adopt"
 	"github.com/tcpguard/tcpguard/internal/host"
 	"github.com/tcpguard/tcpguard/sysctl"
 )
@@ -30,6 +31,7 @@ func Open(o Options) (*Reconciler, error) {
 		o.hostKeys = o.SysctlRoot != "" && filepath.Clean(o.SysctlRoot) != sysctlRoot
 	}
 	r := newReconciler(o, packetFilter{conn}, settings, newMachine(o))
+	r.adopt = adopt.Connections
 	r.closers = append(r.closers, conn.Close)
 	return r, nil
 }

@@ -148,6 +148,7 @@ func (r *Reconciler) circumstances(plan *Plan) []string {
 	if plan.Destroy || plan.Empty() {
 		return notes
 	}
+	notes = append(notes, w.cutting()...)
 	switch {
 	case w.found == nil && w.actual.Exists && w.pending == nil:
 		notes = append(notes, fmt.Sprintf("no record of an earlier apply in %s: changes are told apart by the kernel's rule comments",

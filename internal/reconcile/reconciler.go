@@ -5,6 +5,8 @@ import (
 	"errors"
 	"path/filepath"
 	"time"
+
+	"github.com/tcpguard/tcpguard/policy"
 )
 
 // Reconciler plans and applies on one network namespace. It is not safe for concurrent use; the lock keeps other
@@ -19,6 +21,8 @@ type Reconciler struct {
 	now      func() time.Time
 	pause    func(ctx context.Context, attempt int) error // before reading again after a stale commit
 	closers  []func() error
+	// adopt tells conntrack of the open connections to local ports and gives their number.
+	adopt func(ports []policy.PortRange) (int, error)
 }
 
 // newReconciler makes a Reconciler over the given edges.

@@ -26,6 +26,9 @@ func (t *transit) tune(progress func(string)) error {
 			return &StepError{Step: "read sysctls", Err: err}
 		}
 	}
+	if err := t.adopt(progress); err != nil {
+		return err
+	}
 	if len(tuning.steps) == 0 {
 		return nil
 	}

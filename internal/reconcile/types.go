@@ -131,6 +131,8 @@ type Report struct {
 	Differences []Difference `json:"differences"`
 	// Recovered tells what became of an apply that had been interrupted; "" when there was none.
 	Recovered string `json:"recovered"`
+	// Adopted is how many open connections conntrack was told of, so that a challenge does not cut them.
+	Adopted int `json:"adopted_connections"`
 	// Attempts counts the readings of the kernel; above 1 another program changed nftables in the meantime.
 	Attempts int           `json:"attempts"`
 	Duration time.Duration `json:"-"`
