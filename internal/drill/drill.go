@@ -49,6 +49,9 @@ func Run(ctx context.Context, o Options) (*report.Document, error) {
 	if d.layout, err = plan(o.Bundle); err != nil {
 		return nil, err
 	}
+	if err := enoughFiles(); err != nil {
+		return nil, err
+	}
 	began := time.Now()
 	doc := report.New(began)
 	if err := d.describe(doc); err != nil {

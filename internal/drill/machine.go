@@ -1,8 +1,11 @@
 package drill
 
 import (
+	"fmt"
 	"os"
 	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/tcpguard/tcpguard/internal/drill/report"
 	"github.com/tcpguard/tcpguard/internal/host"
@@ -35,4 +38,20 @@ func cpuModel() string {
 		}
 	}
 	return ""
+}
+
+// filesNeeded is how many descriptors hoarders, server and clients take together, with room to spare.
+const filesNeeded = 4096
+
+// enoughFiles makes sure that no connection fails for want of a descriptor, which would look like a lost one. The Go
+// runtime has raised the soft limit to the hard one already.
+func enoughFiles() error {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return fmt.Errorf("read the limit of open files: %w", err)
+	}
+	if limit.Cur < filesNeeded {
+		return fmt.Errorf("a drill takes %d open files, the limit is %d: raise it with `ulimit -n %d`", filesNeeded, limit.Cur, filesNeeded)
+	}
+	return nil
 }

@@ -1,6 +1,8 @@
 package drill
 
 import (
+	"errors"
+	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -10,6 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
+	"github.com/tcpguard/tcpguard/internal/reconcile"
 	"github.com/tcpguard/tcpguard/policy"
 	"github.com/tcpguard/tcpguard/sysctl"
 )
@@ -264,5 +269,27 @@ func TestKernelCounts(t *testing.T) {
 	want := map[string]uint64{"TcpExt.SyncookiesSent": 5, "TcpExt.ListenDrops": 8, "conntrack.insert_failed": 17, "conntrack.drop": 1}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func TestRefusalsNameWhatIsMissing(t *testing.T) {
+	for _, tt := range []struct {
+		err  error
+		want string // "" when it is no matter of permission
+	}{
+		{unix.EPERM, "forbids it"},
+		{unix.ENOSPC, "user.max_user_namespaces"},
+		{fmt.Errorf("unshare: %w", os.NewSyscallError("unshare", unix.ENOSYS)), "sandbox hides it"},
+		{unix.EINVAL, ""},
+		{errors.New("other"), ""},
+	} {
+		err := permission(tt.err)
+		var missing *reconcile.ErrPermission
+		if got := errors.As(err, &missing); got != (tt.want != "") || got && !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%v becomes %v, want %q", tt.err, err, tt.want)
+		}
+		if !errors.Is(err, tt.err) {
+			t.Errorf("%v is lost in %v", tt.err, err)
+		}
 	}
 }

@@ -31,7 +31,7 @@ func NeedsUserNamespace() (bool, error) {
 // InUserNamespace runs this program again with the same arguments, as root of a user namespace that holds nothing but
 // this user, and gives its exit code. The child dies with this process, however that ends.
 //
-// Errors: *reconcile.ErrPermission where unprivileged user namespaces are not allowed.
+// Errors: *reconcile.ErrPermission where user namespaces are not allowed.
 func InUserNamespace() (exitCode int, err error) {
 	program, err := os.Executable()
 	if err != nil {
@@ -85,16 +85,26 @@ func await(child *os.Process) (int, error) {
 	return state.ExitCode(), nil
 }
 
-// permission words what stands behind a refusal of the kernel to make namespaces: by rights, by a limit of 0
-// (user.max_user_namespaces gives ENOSPC), or by a kernel or sandbox without them.
+// refusals says what stands behind the kernel's refusal to make a namespace; see clone(2), unshare(2) and
+// user_namespaces(7).
+var refusals = [...]struct {
+	errno  unix.Errno
+	reason string
+}{
+	{unix.EPERM, "the kernel or a sandbox forbids it"},
+	{unix.EACCES, "the kernel or a sandbox forbids it"},
+	{unix.ENOSPC, "user.max_user_namespaces or user.max_net_namespaces allows no more"},
+	{unix.EUSERS, "namespaces are nested too deep"},
+	{unix.ENOSYS, "a sandbox hides it"},
+}
+
+// permission makes such a refusal an error that names what is missing. Other errors stay as they are.
 func permission(err error) error {
-	var known *reconcile.ErrPermission
-	if errors.As(err, &known) {
-		return err
-	}
-	for _, e := range []error{unix.EPERM, unix.EACCES, unix.ENOSPC, unix.EUSERS, unix.ENOSYS} {
-		if errors.Is(err, e) {
-			return &reconcile.ErrPermission{Capability: "CAP_SYS_ADMIN, CAP_NET_ADMIN and CAP_NET_RAW, or unprivileged user namespaces", Err: err}
+	for _, r := range refusals {
+		if errors.Is(err, r.errno) {
+			return &reconcile.ErrPermission{
+				Capability: "CAP_SYS_ADMIN, CAP_NET_ADMIN and CAP_NET_RAW", Err: fmt.Errorf("%w: %s", err, r.reason),
+			}
 		}
 	}
 	return err

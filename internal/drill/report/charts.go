@@ -123,7 +123,7 @@ func timelineCharts(scenarios []Scenario) []timelineChart {
 		if s.With == nil || len(s.With.Timeline) == 0 {
 			continue
 		}
-		c := timelineChart{Title: s.Title, Width: 460, Height: 124, Left: 44, Right: 444, Top: 32, Base: 98}
+		c := timelineChart{Title: s.Title, Width: 460, Height: 124, Left: 50, Right: 442, Top: 32, Base: 98}
 		n := len(s.With.Timeline)
 		length := time.Duration(n) * TickLength
 		each := time.Duration(max(1, int(length/(4*time.Second)))) * time.Second

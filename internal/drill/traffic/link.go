@@ -26,7 +26,7 @@ type Wire struct {
 // mmsghdr is struct mmsghdr of recvmmsg(2).
 type mmsghdr struct {
 	header unix.Msghdr
-	length uint32
+	_      uint32 // filled in by recvmmsg only
 }
 
 // OpenWire opens the interface with the given index. It needs CAP_NET_RAW.
