@@ -10,8 +10,8 @@ import (
 // TestManPagesAreCurrent compares man/ with what the command table says.
 func TestManPagesAreCurrent(t *testing.T) {
 	pages := manPages((&app{}).rootCommand())
-	if len(pages) != 11 {
-		t.Errorf("%d pages, want one for tcpguard and one for each of its 10 commands", len(pages))
+	if len(pages) != 12 {
+		t.Errorf("%d pages, want one for tcpguard and one for each of its 11 commands", len(pages))
 	}
 	for name, page := range pages {
 		have, err := os.ReadFile(filepath.Join("../../man", name))

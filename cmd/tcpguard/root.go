@@ -33,7 +33,7 @@ so in one nftables transaction and reads it back, "destroy" leaves the host as i
 	a.flags.register(root.PersistentFlags())
 	root.AddCommand(
 		a.validateCommand(), a.fmtCommand(), a.planCommand(), a.showCommand(), a.applyCommand(), a.destroyCommand(),
-		a.banCommand(), a.drillCommand(),
+		a.statusCommand(), a.banCommand(), a.drillCommand(),
 		a.versionCommand(), a.completionCommand(), a.manCommand(),
 	)
 	root.SetHelpCommand(helpCommand())

@@ -24,6 +24,10 @@ func policies(bundle *policy.Bundle, live *nft.Live, ports map[string][]policy.P
 		for i := range bundle.Policies {
 			d, p := &bundle.Policies[i], get(bundle.Policies[i].Name)
 			p.Declared, p.Mode, p.Protocol, p.Path, p.Ports, p.Range = true, d.Mode, d.Protocol, d.Path, d.Ports, d.Range
+			p.passes = map[string]bool{
+				"connection_limit.full": d.Connection != nil && d.Connection.OnFull == policy.OnFullPass,
+				"rate_limit.full":       d.Rate != nil && d.Rate.OnFull == policy.OnFullPass,
+			}
 		}
 	}
 	for _, c := range live.Counters {
@@ -59,8 +63,21 @@ func (p *Policy) count(rest string, t Traffic) {
 	case "allow":
 		p.Allowed = t
 	default:
-		p.Refusals = append(p.Refusals, Refusal{rest, t})
+		p.Refusals = append(p.Refusals, Refusal{rest, p.kind(rest), t})
 	}
+}
+
+// kind says what becomes of packets that are counted for a reason.
+func (p *Policy) kind(reason string) Kind {
+	switch {
+	case reason == "ban.added", reason == "ban.full":
+		return Banned
+	case reason == "syn_flood.challenged", reason == "syn_flood.excess":
+		return Challenged
+	case p.passes[reason]:
+		return Passed
+	}
+	return Refused
 }
 
 // table takes in a set that rules fill. Only a policy in monitor mode has shadow sets.

@@ -61,10 +61,12 @@ type Policy struct {
 	Accepted Traffic
 	// Allowed are the packets of its allow lists.
 	Allowed Traffic
-	// Refusals are in the order in which the kernel asks. In monitor mode they are what would have been refused.
+	// Refusals are in the order in which the kernel asks. In monitor mode they are what would have become of packets.
 	Refusals []Refusal
 	Tables   []Table // what its rules remember, sorted by name and family
 	Shadow   Shadow
+
+	passes map[string]bool // reasons that let pass
 }
 
 // Address is the policy's stable name.
@@ -76,11 +78,23 @@ func (p *Policy) Monitored() bool { return p.Mode == policy.ModeMonitor }
 // Traffic is what a counter of the kernel has counted.
 type Traffic struct{ Packets, Bytes uint64 }
 
-// Refusal is what one of a policy's blocks refused, challenged or banned.
+// Refusal is what one of a policy's blocks did not let pass untouched.
 type Refusal struct {
 	Reason string // "connection_limit", "connection_limit.full", "syn_flood.challenged"
+	Kind   Kind
 	Traffic
 }
+
+// Kind says what became of packets that a Refusal counts.
+type Kind string
+
+// The kinds of a Refusal.
+const (
+	Refused    Kind = "refused"    // dropped or answered with a reset
+	Challenged Kind = "challenged" // their source has to prove itself
+	Banned     Kind = "banned"     // they completed the count of violations, and their source was banned or should have been
+	Passed     Kind = "passed"     // the table was full, and the policy lets pass who does not fit
+)
 
 // Table is a set that rules fill.
 type Table struct {

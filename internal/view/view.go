@@ -7,6 +7,7 @@ import (
 
 	"github.com/tcpguard/tcpguard/enforcer"
 	"github.com/tcpguard/tcpguard/internal/reconcile"
+	"github.com/tcpguard/tcpguard/internal/status"
 	"github.com/tcpguard/tcpguard/policy"
 	"github.com/tcpguard/tcpguard/sysctl"
 )
@@ -35,6 +36,8 @@ type View interface {
 	Flushed(f Flushed) error
 	// Bans shows the bans in force.
 	Bans(l BanList) error
+	// Status shows how the host stands to its policy and bears its load.
+	Status(s *status.Status) error
 	// Version shows which tcpguard this is.
 	Version(v Version) error
 	// Failure shows why the command did not do what it was asked to.
