@@ -30,7 +30,7 @@ func (c *compiler) baseChains() {
 			c.baseChain(hook, management, bans)
 		}
 		if c.proxied[hook] {
-			c.proxyChain(hook)
+			c.proxyChain(hook, management)
 		}
 	}
 }

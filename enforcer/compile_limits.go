@@ -15,6 +15,7 @@ type limit struct {
 	*service
 	policy.Grouping
 	address    string
+	name       string // of its sets
 	action     policy.Action
 	at         policy.Range
 	attributes []Attribute
@@ -77,13 +78,18 @@ func (l *limit) groupingAttributes() []Attribute {
 
 // declare adds the limit's resource, counters and sets.
 func (l *limit) declare() (err error) {
+	l.name = l.address
 	l.resource(l.address, l.at, l.attributes...)
+	l.refused = l.counter(l.address, l.address)
+	l.full = l.counter(l.address+".full", l.address)
+	return l.declareSets()
+}
+
+func (l *limit) declareSets() (err error) {
 	l.meter, l.timeout, err = l.statement()
 	if err != nil {
 		return err
 	}
-	l.refused = l.counter(l.address, l.address)
-	l.full = l.counter(l.address+".full", l.address)
 	for _, key := range l.keys() {
 		l.out.Sets = append(l.out.Sets, Set{
 			Name: l.set(key), Address: l.address, Key: []KeyType{key.field.Name.KeyType()}, Dynamic: true,
@@ -93,7 +99,7 @@ func (l *limit) declare() (err error) {
 	return nil
 }
 
-func (l *limit) set(key meterKey) string { return l.address + "." + key.suffix + "." + l.parameters() }
+func (l *limit) set(key meterKey) string { return l.name + "." + key.suffix + "." + l.parameters() }
 
 // meters adds the rules that count, each ending in excess for who is over the limit.
 func (l *limit) meters(excess []Statement) {
@@ -136,7 +142,9 @@ func (l *limit) refuse() []Statement {
 	if l.challenges() && !l.tells() {
 		action = policy.ActionDrop
 	}
-	return l.service.refuse(outcome{address: l.address, counter: l.refused, refusal: l.refusal(action), strikes: true})
+	// Who is refused because of what all do together has violated nothing.
+	strikes := l.Per == policy.PerSource
+	return l.service.refuse(outcome{address: l.address, counter: l.refused, refusal: l.refusal(action), strikes: strikes})
 }
 
 // challenge is what a limit does with an excess that may be one.
@@ -259,6 +267,7 @@ func checked(l LimitOver) (LimitOver, error) {
 // refill is how long an emptied bucket takes to be full, in whole seconds: an element that expires after it forgets
 // nothing.
 func refill(r policy.Rate, burst uint32) time.Duration {
+	const longest = 10 * 365 * 24 * 3600 // the reboot comes first
 	seconds := math.Ceil(float64(burst) * r.Interval.Seconds() / float64(r.Count))
-	return time.Duration(seconds+1) * time.Second
+	return time.Duration(min(seconds, longest)+1) * time.Second
 }

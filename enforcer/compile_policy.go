@@ -181,6 +181,9 @@ func (s *service) limits() error {
 		s.close(s.limitsChain())
 		return nil
 	}
+	if err := s.challengeUnproven(limits); err != nil {
+		return err
+	}
 	s.limit(limits, (*limit).challenge, (*limit).overflowChallenge)
 	s.add(s.address, accepted)
 	s.close(s.limitsChain())

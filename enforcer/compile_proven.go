@@ -29,9 +29,11 @@ func proxyHook(h Hook) Hook { return h + ".proxy" }
 func provenHook(p policy.Path) Hook { return HookOutput + "." + Hook(p) }
 
 // proxyChain adds the base chain that answers the SYNs that were kept from conntrack.
-func (c *compiler) proxyChain(hook Hook) {
+func (c *compiler) proxyChain(hook Hook, management []Rule) {
 	chain := Chain{Name: string(proxyHook(hook)), Address: pipelineAddress, Hook: hook, Priority: priorityProxy}
 	chain.Rules = append(chain.Rules, c.rule(pipelineAddress, MatchEstablished{}, Verdict{Kind: Accept}))
+	// The proxy would swallow the packets of an administrator's connection that conntrack does not know.
+	chain.Rules = append(chain.Rules, management...)
 	byInterface, others := c.lookups(proxyHook(hook))
 	for _, m := range append(byInterface, others...) {
 		chain.Rules = append(chain.Rules, c.rule(pipelineAddress, m))
@@ -100,9 +102,16 @@ func (s *service) proven(limits []*limit, accepted Count) error {
 	return nil
 }
 
-// provenUnique makes sure that ports and addresses tell the policy of a proven connection.
+// provenUnique makes sure that ports and addresses tell the policy of a proven connection. policy.Load has refused what
+// overlaps in everything, so only policies that name interfaces can be alike in the rest.
 func (s *service) provenUnique() error {
+	if len(s.Interfaces) == 0 {
+		return nil
+	}
 	for i := range s.bundle.Policies {
+		if len(s.bundle.Policies[i].Interfaces) == 0 {
+			continue
+		}
 		other := &service{compiler: s.compiler, Policy: &s.bundle.Policies[i]}
 		other.monitor = other.Mode != policy.ModeEnforce
 		if other.Name != s.Name && other.Path == s.Path && other.challenges() && samePlaces(s.Policy, other.Policy) {
