@@ -94,6 +94,7 @@ func (r *run) do(ctx context.Context, judged string) (*report.Side, error) {
 		return nil, err
 	}
 	side.Counters, side.Kernel = difference(before.counters, after.counters), difference(before.kernel, after.kernel)
+	side.OtherCPU = after.cpu.others(before.cpu)
 	samples := recorder.Samples()
 	side.Measure(samples, judged, window)
 	side.FalsePositives, err = r.falsePositives(samples, after.bans)
@@ -122,10 +123,12 @@ func (r *run) attack(ctx context.Context, side *report.Side) error {
 type reading struct {
 	verdicts
 	kernel map[string]uint64
+	cpu    cpuTime
 }
 
 func (r *run) read() (out reading, err error) {
 	out.kernel = map[string]uint64{}
+	out.cpu, err = readCPU()
 	for _, s := range []*space{r.field.arena.guarded, r.field.arena.behind} {
 		if s != nil {
 			err = errors.Join(err, s.Do(func() error { return readKernel(out.kernel) }))

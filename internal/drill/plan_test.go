@@ -293,3 +293,27 @@ func TestRefusalsNameWhatIsMissing(t *testing.T) {
 		}
 	}
 }
+
+func TestOtherPrograms(t *testing.T) {
+	before, err := parseCPU("cpu  100 0 50 1000 0 0 10 0 0 0\ncpu0 1 1 1\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Of 200 ticks, 100 were idle, 20 the kernel's on packets, 80 programs', 50 of these ours.
+	after, err := parseCPU("cpu  150 10 65 1100 0 0 30 5 0 0\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	after.own = 500 * time.Millisecond
+	if got := after.others(before); got != 15 {
+		t.Errorf("others took %v %%, want 15", got)
+	}
+	if got := before.others(before); got != 0 {
+		t.Errorf("of no time others took %v %%", got)
+	}
+	for _, text := range []string{"", "cpu 1 2 3", "cpu  1 2 3 x 5 6 7 8\n"} {
+		if _, err := parseCPU(text); err == nil {
+			t.Errorf("%q: no error", text)
+		}
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -236,6 +237,35 @@ func TestRunBehindARouter(t *testing.T) {
 		if r := result(with, group); r.Success == nil || *r.Success < 95 {
 			t.Errorf("%s: %+v", group, r)
 		}
+	}
+}
+
+// TestBannedInnocent drills a policy that bans without proof: whoever is spoofed is banned, and the drill must say so.
+func TestBannedInnocent(t *testing.T) {
+	nettest.Need(t)
+	t.Parallel()
+	b := bundle(t, `policy "web" {
+		ports = [80]
+		rate_limit { rate = "60/1m" }
+		ban {
+			after = "10/1m"
+			for   = "10m"
+			proof = "none"
+		}
+	}`)
+	doc, err := Run(t.Context(), Options{Bundle: b, Scenarios: []string{"spoofed-innocent"}, Duration: 2 * time.Second, Rate: 1000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := doc.Scenarios[0]
+	if got, want := s.With.FalsePositives.Banned, []string{"198.18.0.1"}; !slices.Equal(got, want) {
+		t.Errorf("banned %q, want %q", got, want)
+	}
+	if *s.Without.Judged.Success < 99 || *s.With.Judged.Success > 60 {
+		t.Errorf("the innocent: %.0f %% served without, %.0f %% with the policy", *s.Without.Judged.Success, *s.With.Judged.Success)
+	}
+	if v := doc.Verdict(); v.Grade != report.Bad || !strings.Contains(v.Detail, "banned by mistake: 1") {
+		t.Errorf("verdict %+v", v)
 	}
 }
 

@@ -87,6 +87,8 @@ type Side struct {
 	Conntrack      Conntrack      `json:"conntrack"`
 	FalsePositives FalsePositives `json:"false_positives"`
 	Timeline       []Tick         `json:"timeline"` // of the judged group, each 100 ms
+	// OtherCPU is the share of the processors that other programs took meanwhile, which shows in latencies.
+	OtherCPU float64 `json:"other_cpu_percent"`
 }
 
 // Result sums up requests. Latencies are those of served requests.

@@ -108,3 +108,15 @@ func TestVerdict(t *testing.T) {
 		})
 	}
 }
+
+func TestBusy(t *testing.T) {
+	quietOne, busyOne := scene("a", 100, 100, 0.01), scene("b", 100, 100, 0.01)
+	quietOne.With.OtherCPU, busyOne.Without.OtherCPU = 15, 34.6
+	if got := (&Document{Scenarios: []Scenario{quietOne}}).Busy(); got != "" {
+		t.Errorf("a quiet machine gives %q", got)
+	}
+	got := (&Document{Scenarios: []Scenario{quietOne, busyOne, scene("c", -1, -1, 0)}}).Busy()
+	if !strings.Contains(got, "35 % of the processors (in b without the policy)") {
+		t.Errorf("got %q", got)
+	}
+}

@@ -44,6 +44,9 @@ func (d *Document) WriteText(w io.Writer) error {
 			fmt.Fprintf(&b, "not met: %s in %s\n", o.Text, strings.Join(o.Unmet, ", "))
 		}
 	}
+	if busy := d.Busy(); busy != "" {
+		fmt.Fprintf(&b, "note: %s\n", busy)
+	}
 	for _, n := range d.Notes {
 		fmt.Fprintf(&b, "note: %s\n", n)
 	}

@@ -103,3 +103,22 @@ func (s *Scenario) harmed() bool {
 	without, before := deref(s.Without.Judged.Success)
 	return ok && before && with < goodSuccess && with < without-1
 }
+
+// quiet is the share of the processors, in percent, that other programs may take before a latency is theirs.
+const quiet = 15
+
+// Busy warns when other programs took so much of the processors that latencies say little; "" when they did not.
+func (d *Document) Busy() string {
+	most, where := 0.0, ""
+	for _, s := range d.Scenarios {
+		for side, words := range map[*Side]string{s.Without: "without", s.With: "with"} {
+			if side != nil && side.OtherCPU > most {
+				most, where = side.OtherCPU, s.Name+" "+words+" the policy"
+			}
+		}
+	}
+	if most <= quiet {
+		return ""
+	}
+	return fmt.Sprintf("Other programs took up to %.0f %% of the processors (in %s): repeat the drill on a quieter machine before believing its latencies.", most, where)
+}
