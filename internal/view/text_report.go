@@ -44,7 +44,11 @@ func appliedLine(r *reconcile.Report) string {
 	if r.Verified {
 		line += "; read back and verified"
 	}
-	return line + " in " + seconds(r.Duration) + "."
+	line += " in " + seconds(r.Duration) + "."
+	if r.Adopted > 0 {
+		line += fmt.Sprintf(" Conntrack was told of %d open connections, which the challenges leave alone.", r.Adopted)
+	}
+	return line
 }
 
 // seconds writes a duration with as many digits as a person can use.
