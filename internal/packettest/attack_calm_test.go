@@ -12,29 +12,43 @@ func TestCalmClientIsNeverChallengedAndTheExcessIs(t *testing.T) {
 	for action, want := range map[policy.Action]nettest.Outcome{policy.ActionReset: reset, policy.ActionDrop: dropped} {
 		t.Run(string(action), func(t *testing.T) {
 			inPaths(t, func(t *testing.T, f family, g *guard, path policy.Path) {
-				const held = 5
+				// Who has not proved itself may take three quarters; the rest is kept for who has.
+				const held, unproven = 8, 6
 				want := proven(path, want)
 				g.protectWith(guarded(policy.ProtectAuto, holding(held, action), func(p *policy.Policy) { p.Path = path }))
 				client, other := f.source(1, 1), f.source(2, 1)
-				conns := g.hold(f.server, repeat(client, held)...)
+				conns := g.hold(f.server, repeat(client, unproven)...)
 				for _, c := range conns {
 					if err := nettest.Echo(c, patience); err != nil {
 						t.Fatal(err)
 					}
+					if n := nettest.Retransmissions(t, c); n != 0 {
+						t.Errorf("%d retransmissions on a connection that nobody challenged", n)
+					}
 				}
 				g.counts(map[string]uint64{
-					"policy.web.accepted": held, "policy.web.syn_flood.challenged": 0, "policy.web.syn_flood.excess": 0,
+					"policy.web.accepted": unproven, "policy.web.syn_flood.challenged": 0, "policy.web.syn_flood.excess": 0,
 				})
-				// The first SYN of the excess is dropped, the second is challenged, the proof is refused.
+				// The next SYN is dropped and its retransmission challenged; from then on SYNs are challenged at once.
+				if n := nettest.Retransmissions(t, g.visit(client, f.server)); n != 1 {
+					t.Errorf("%d retransmissions where the challenges begin, want 1", n)
+				}
+				for range held - unproven - 1 {
+					if n := nettest.Retransmissions(t, g.visit(client, f.server)); n != 0 {
+						t.Errorf("%d retransmissions on a proven connection", n)
+					}
+				}
 				if got := g.refused(client, f.server); got != want {
 					t.Errorf("connection %d: %s, want %s", held+1, got, want)
 				}
 				g.expect(other, f.server, connected)
 				now := nettest.Counters(t, g.Guarded())
-				if now["policy.web.syn_flood.excess"] != 1 || now["policy.web.syn_flood.challenged"] < 1 || now["policy.web.connection_limit"] < 1 {
+				if now["policy.web.syn_flood.excess"] != 1 || now["policy.web.connection_limit"] < 1 {
 					t.Errorf("counters %v", now)
 				}
-				nettest.Close(t, g.Guarded(), port, held, conns[0])
+				g.server.AwaitHeld(t, held+1)
+				conns[0].Close()
+				g.server.AwaitHeld(t, held)
 				g.visit(client, f.server)
 				if got := g.refused(client, f.server); got != want {
 					t.Errorf("after one was closed and its place taken: %s, want %s", got, want)

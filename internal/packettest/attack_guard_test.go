@@ -18,6 +18,10 @@ import (
 // three.
 const patience = 4 * time.Second
 
+// silence is what a client waits for a RST on a connection that was refused after a challenge: its own first probe of the
+// window asks for it, at the latest a doubled retransmission timeout after the connection.
+const silence = 2500 * time.Millisecond
+
 // perSource counts single IPv4 addresses and IPv6 /64, as the language does by default.
 func perSource() policy.Grouping {
 	return policy.Grouping{Per: policy.PerSource, IPv4Prefix: 32, IPv6Prefix: 64, TableSize: 65536, OnFull: policy.OnFullDrop}
@@ -129,7 +133,7 @@ func (g *guard) refused(from, to netip.Addr) nettest.Outcome {
 	g.t.Helper()
 	conn, err := nettest.Visit(g.t, g.Client, from, netip.AddrPortFrom(to, port), patience)
 	if err == nil {
-		err = nettest.Echo(conn, patience)
+		err = nettest.Echo(conn, silence)
 		conn.Close()
 	}
 	return outcomeOf(err)
