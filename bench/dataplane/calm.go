@@ -34,7 +34,7 @@ func calms(b *bench, defences []*defence) []*table {
 	}
 	rates, costs := make([][]float64, len(sites)), make([][]float64, len(sites))
 	b.step("calm")
-	for round := range 3*b.scale.rounds + 1 {
+	for round := range 2*b.scale.rounds + 1 {
 		for i := range sites {
 			at := (i + round) % len(sites)
 			rate, cost := sites[at].calm(round, b.scale.calm)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"sync"
@@ -67,9 +68,9 @@ func services(b *bench, defences []*defence) []*table {
 			for _, a := range attacks {
 				b.step("service: %s, %s", d.name, a.name)
 				row = append(row, s.service(a))
-			}
-			if d.guard != nil {
-				b.Logf("%s", bansMade(s))
+				if d.guard != nil {
+					b.step("counted:%s", counted(s))
+				}
 			}
 		})
 		t.rows = append(t.rows, row)
@@ -186,12 +187,12 @@ func summary(samples []traffic.Sample) string {
 	return fmt.Sprintf("%s, %.0f ms", text, p99.Seconds()*1e3)
 }
 
-// bansMade tells what the policy counted in the last scenario.
-func bansMade(s *site) string {
-	text := "counted in the last scenario:"
-	for name, n := range nettest.Counters(s.b, s.Server) {
-		if n > 0 {
-			text += fmt.Sprintf(" %s=%d", name, n)
+// counted tells what became of packets in the last scenario.
+func counted(s *site) (text string) {
+	counters := nettest.Counters(s.b, s.Server)
+	for _, name := range slices.Sorted(maps.Keys(counters)) {
+		if counters[name] > 0 {
+			text += fmt.Sprintf(" %s=%d", name, counters[name])
 		}
 	}
 	return text
