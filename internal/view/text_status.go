@@ -253,7 +253,7 @@ func (w statusWriter) shadow(p *status.Policy) {
 	if p.Shadow.Sources > 0 {
 		title = fmt.Sprintf("%s in the last hour", count(p.Shadow.Sources, "source", "sources"))
 		if len(p.Shadow.Top) > 0 {
-			title += ", hit most:"
+			title += "; hit most, each since it showed up:"
 		}
 	}
 	fmt.Fprintf(w, "  %-*s %s\n", statusKind, "would hit", title)
@@ -271,10 +271,14 @@ func (w statusWriter) shadow(p *status.Policy) {
 func shortTime(d time.Duration) string {
 	s := int64(d.Round(time.Second) / time.Second)
 	switch {
-	case s >= 3600:
+	case s >= 3600 && s%3600 >= 60:
 		return fmt.Sprintf("%dh%dm", s/3600, s%3600/60)
-	case s >= 60:
+	case s >= 3600:
+		return fmt.Sprintf("%dh", s/3600)
+	case s >= 60 && s%60 > 0:
 		return fmt.Sprintf("%dm%ds", s/60, s%60)
+	case s >= 60:
+		return fmt.Sprintf("%dm", s/60)
 	}
 	return fmt.Sprintf("%ds", s)
 }
