@@ -185,9 +185,9 @@ func (a *arena) place(s service) error {
 	return nil
 }
 
-// serve starts the servers: those of forwarded services behind, the others on the guarded host itself. It comes after an
+// serve starts the servers and watches for attackers: those of forwarded services behind, the others on the guarded host itself. It comes after an
 // apply, because a listener takes net.core.somaxconn as it is when it listens.
-func (a *arena) serve(l layout, m traffic.ServerModel) (stop func(), err error) {
+func (a *arena) serve(l layout, m traffic.ServerModel, attackers netip.Prefix) (servers servers, err error) {
 	ports := map[*space][]uint16{}
 	for _, s := range l.services {
 		host := a.guarded
@@ -200,19 +200,30 @@ func (a *arena) serve(l layout, m traffic.ServerModel) (stop func(), err error) 
 			}
 		}
 	}
-	var servers []*traffic.Server
-	stop = func() {
-		for _, s := range servers {
-			s.Close()
-		}
-	}
 	for host, p := range ports {
-		server, err := traffic.Serve(host, p, m)
+		server, err := traffic.Serve(host, p, m, attackers)
 		if err != nil {
-			stop()
+			servers.close()
 			return nil, err
 		}
 		servers = append(servers, server)
 	}
-	return stop, nil
+	return servers, nil
+}
+
+// servers are those of all hosts.
+type servers []*traffic.Server
+
+func (all servers) close() {
+	for _, s := range all {
+		s.Close()
+	}
+}
+
+// taken is the most places that attackers held.
+func (all servers) taken() (n int) {
+	for _, s := range all {
+		n += s.Taken()
+	}
+	return n
 }

@@ -34,17 +34,20 @@ func (d *drill) side(ctx context.Context, s scenario, guarded bool) (*report.Sid
 			return nil, nil, err
 		}
 	}
-	stop, err := a.serve(d.layout, traffic.DefaultModel())
+	servers, err := a.serve(d.layout, traffic.DefaultModel(), d.world.attackers4)
 	if err != nil {
 		return nil, nil, err
 	}
-	defer stop()
+	defer servers.close()
 	f := &field{arena: a, layout: d.layout, world: d.world, crowd: crowd, rate: d.options.Rate, duration: d.options.Duration}
 	run := &run{drill: d, field: f, guarded: guarded, attackers: s.attack(f)}
 	if s.name != scenarios[0].name && len(run.attackers) == 0 {
 		return nil, nil, errNoTarget
 	}
 	side, err := run.do(ctx, s.judged)
+	if err == nil {
+		side.Attack.Taken = uint64(servers.taken())
+	}
 	return side, applied, err
 }
 

@@ -114,7 +114,8 @@ type Attack struct {
 	Unit        string  `json:"unit"` // "packets" or "connections"; "" in calm
 	Sent        uint64  `json:"sent"`
 	PerSecond   float64 `json:"per_second"`
-	Established uint64  `json:"established"` // handshakes completed
+	Established uint64  `json:"established"`  // handshakes completed, be it with a challenge
+	Taken       uint64  `json:"places_taken"` // at the server, the most at any time
 }
 
 // Count is a named number.

@@ -61,6 +61,12 @@ func meaning(counter string) string {
 // Places lists what a scenario's packets met: the attack, the policy's counters, the kernel's, and conntrack.
 func (s Scenario) Places() []place {
 	out := []place{s.attackPlace()}
+	if s.With.Attack.Established+s.Without.Attack.Established > 0 {
+		out = append(out, place{
+			Name: "places taken by the attacker", Meaning: "at the server, the most at any time",
+			Without: Number(s.Without.Attack.Taken), With: Number(s.With.Attack.Taken),
+		})
+	}
 	for _, c := range s.With.Counters {
 		out = append(out, place{Name: c.Name, Meaning: meaning(c.Name), Without: "–", With: Number(c.Value), Counter: true})
 	}
@@ -89,7 +95,7 @@ func (s Scenario) attackPlace() place {
 	}
 	if s.With.Attack.Established+s.Without.Attack.Established > 0 {
 		p.Name = "connections attempted by the attacker"
-		p.Meaning = "completed: " + Number(s.Without.Attack.Established) + " without, " + Number(s.With.Attack.Established) + " with the policy"
+		p.Meaning = Number(uint64(s.With.Attack.PerSecond)) + " a second with the policy"
 	}
 	return p
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"sync"
 	"syscall"
 	"time"
@@ -29,15 +30,20 @@ type Server struct {
 	places    chan struct{}
 	ended     sync.WaitGroup
 
+	watched netip.Prefix
+
 	mu    sync.Mutex
+	taken int       // connections of the watched that are held
+	peak  int       // the most of them at any time
 	next  time.Time // when the next connection can be set up
 	conns map[net.Conn]struct{}
 	done  bool
 }
 
-// Serve listens on the ports for both families, at every address of the namespace.
-func Serve(s Space, ports []uint16, model ServerModel) (*Server, error) {
-	server := &Server{model: model, places: make(chan struct{}, model.Places), conns: make(map[net.Conn]struct{})}
+// Serve listens on the ports for both families, at every address of the namespace. Connections of the watched sources are
+// counted: what an attacker takes for established may be a challenge's doing, of which the server never hears.
+func Serve(s Space, ports []uint16, model ServerModel, watched netip.Prefix) (*Server, error) {
+	server := &Server{model: model, watched: watched, places: make(chan struct{}, model.Places), conns: make(map[net.Conn]struct{})}
 	for _, port := range ports {
 		l, err := listen(s, port, model.Backlog)
 		if err != nil {
@@ -120,7 +126,35 @@ func (s *Server) enter(c net.Conn) bool {
 		return false
 	}
 	s.conns[c] = struct{}{}
+	if s.isWatched(c) {
+		s.taken++
+		s.peak = max(s.peak, s.taken)
+	}
 	return true
+}
+
+// leave gives a place back.
+func (s *Server) leave(c net.Conn) {
+	s.mu.Lock()
+	delete(s.conns, c)
+	if s.isWatched(c) {
+		s.taken--
+	}
+	s.mu.Unlock()
+	c.Close()
+	<-s.places
+}
+
+func (s *Server) isWatched(c net.Conn) bool {
+	a, ok := c.RemoteAddr().(*net.TCPAddr)
+	return ok && s.watched.Contains(a.AddrPort().Addr().Unmap())
+}
+
+// Taken is the most connections that watched sources held at any time.
+func (s *Server) Taken() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.peak
 }
 
 func (s *Server) serve(c net.Conn) {
@@ -137,9 +171,5 @@ func (s *Server) serve(c net.Conn) {
 			break
 		}
 	}
-	s.mu.Lock()
-	delete(s.conns, c)
-	s.mu.Unlock()
-	c.Close()
-	<-s.places
+	s.leave(c)
 }
