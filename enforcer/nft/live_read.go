@@ -30,13 +30,28 @@ const (
 )
 
 // Live reads counters and sets. What it says is of one moment for each kind of object: packets go on counting
-// meanwhile, and so nothing is gained by holding the generation.
+// meanwhile, and so nothing is gained by holding the generation. A dump that the kernel itself calls interrupted is
+// repeated, with ErrBusy after ten attempts.
 //
 // Before Linux 6.16 the kernel does not say how many elements a set holds. Those of live sets of up to 65536 elements
 // are then counted for up to two seconds.
 func (c *Conn) Live() (*Live, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	for attempt := range readAttempts {
+		live, err := c.readLive()
+		switch {
+		case err == nil:
+			return live, nil
+		case !errors.Is(err, errInterrupted):
+			return nil, fmt.Errorf("read counters and sets of table %s: %w", enforcer.TableName, err)
+		}
+		time.Sleep(time.Duration(attempt+1) * readPause)
+	}
+	return nil, fmt.Errorf("read counters and sets of table %s: %w", enforcer.TableName, ErrBusy)
+}
+
+func (c *Conn) readLive() (*Live, error) {
 	err := c.request(unix.NFT_MSG_GETTABLE, 0, (*wire).table, func([]byte) error { return nil })
 	if errors.Is(err, unix.ENOENT) {
 		return &Live{}, nil
@@ -52,7 +67,7 @@ func (c *Conn) Live() (*Live, error) {
 		err = c.countLive(rs.Sets, maxCounted, time.Now().Add(countingTime))
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read counters and sets of table %s: %w", enforcer.TableName, err)
+		return nil, err
 	}
 	slices.SortFunc(rs.Counters, func(a, b enforcer.Counter) int { return cmp.Compare(a.Name, b.Name) })
 	slices.SortFunc(rs.Sets, func(a, b enforcer.Set) int { return cmp.Compare(a.Name, b.Name) })

@@ -28,8 +28,8 @@ type Options struct {
 // Read reads the thread's network namespace. bundle is nil when the policy files cannot be used; what the kernel holds
 // is told all the same. Sync and Namespace are left to the caller.
 //
-// What the packet filter holds is the heart of it, so failing to read that is an error; other parts of the kernel that
-// cannot be read become notes.
+// What the packet filter has counted is the heart of it, so failing to read that is an error; what else cannot be read
+// becomes a note.
 func Read(ctx context.Context, k Kernel, bundle *policy.Bundle, o Options) (*Status, error) {
 	live, err := k.Live()
 	if err != nil {
@@ -44,14 +44,12 @@ func Read(ctx context.Context, k Kernel, bundle *policy.Bundle, o Options) (*Sta
 		ports = heldPorts(rs)
 	}
 	s := &Status{Time: o.Now().UTC(), Applied: live.Exists, Policies: policies(bundle, live, ports), Bans: hostBans(live)}
-	if err := shadows(k, s.Policies, live, o.Top); err != nil {
-		return nil, fmt.Errorf("read the kernel's state: %w", err)
-	}
 	note := func(err error) {
 		if err != nil {
 			s.Notes = append(s.Notes, err.Error())
 		}
 	}
+	note(shadows(k, s.Policies, live, o.Top))
 	proc := procFiles{string(o.Root)}
 	s.Conntrack, err = proc.conntrack()
 	note(err)
