@@ -31,7 +31,7 @@ const exprCounter = "counter"
 
 // CountedElements gives the elements of a set of addresses whose elements carry a counter, sorted by address. The dump
 // is bracketed by the generation, and ErrBusy after ten attempts that commits overtook; packets count on meanwhile. A
-// full set of 65536 sources takes about a tenth of a second. A set that is not there has no elements.
+// full set of 65536 sources takes up to half a second. A set that is not there has no elements.
 func (c *Conn) CountedElements(set *enforcer.Set) ([]CountedElement, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -23,7 +23,7 @@ type Live struct {
 
 const (
 	// maxCounted is the largest size of a set whose elements are counted by fetching them, which a kernel before Linux
-	// 6.16 leaves no other way to. A full one takes about a tenth of a second.
+	// 6.16 leaves no other way to. A full one takes up to half a second.
 	maxCounted = 1 << 16
 	// countingTime is when counting stops in all sets together.
 	countingTime = 2 * time.Second

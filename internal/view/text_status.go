@@ -14,7 +14,7 @@ import (
 // Columns of a status: what kind of number, what it is of, the number.
 const (
 	statusKind  = 12
-	statusName  = 24
+	statusName  = 30
 	statusValue = 14
 )
 

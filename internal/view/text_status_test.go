@@ -15,44 +15,44 @@ const exampleStatusText = `Not in sync: 1 to add, 0 to change, 0 to remove, 1 to
   ! policy.web.rate_limit                missing from the kernel: will be put back
 
 policy.api  monitor: refuses nothing, counts what it would; tcp 8080-8089
-  passed       accepted                              1 packet
-  would refuse rate_limit                       12,345 packets
-  tracked      rate_limit IPv4                 unknown of 65,536
+  passed       accepted                                    1 packet
+  would refuse rate_limit                             12,345 packets
+  tracked      rate_limit IPv4                       unknown of 65,536
   would hit    3 sources in the last hour; hit most, each since it showed up:
-               2001:db8:1234:5678::/64          12,000 packets, last 1s ago, forgotten in 59m59s
-               192.0.2.7                           300 packets, last 30m ago, forgotten in 30m
+               2001:db8:1234:5678::/64                12,000 packets, last 1s ago, forgotten in 59m59s
+               192.0.2.7                                 300 packets, last 30m ago, forgotten in 30m
 
 policy.ssh  enforce; tcp 22; not in the kernel
 
 policy.web  enforce; tcp 80, 443; forwarded
-  passed       accepted                      1,234,567 packets
-               allow                                20 packets
-  refused      connection_limit                     17 packets
-               connection_limit.full                 2 packets
-  challenged   syn_flood.challenged                900 packets
-  banned       ban.added                             1 packet
-  tracked      connection_limit IPv4            62,000 of 65,536     94.6 %
-               connection_limit IPv6                 0 of 65,536      0.0 %
-  bans         in force IPv4                         1 of 65,536      0.0 %
+  passed       accepted                            1,234,567 packets
+               allow                                      20 packets
+  refused      connection_limit                           17 packets
+               connection_limit.full                       2 packets
+  challenged   syn_flood.challenged                      900 packets
+  banned       ban.added                                   1 packet
+  tracked      connection_limit IPv4                  62,000 of 65,536     94.6 %
+               connection_limit IPv6                       0 of 65,536      0.0 %
+  bans         in force IPv4                               1 of 65,536      0.0 %
 
 host
-  bans         addresses IPv4                        3 of 1,048,576   0.0 %
-               ranges IPv4                           2 of 1,048,576   0.0 %
-               dropped                               5 packets
-  conntrack    connections                     200,000 of 262,144    76.3 %
-               dropped, table full                   4
-               evicted early                         6
-  TCP          LISTEN                                2
-               ESTABLISHED                       1,204
-               TIME_WAIT                            40
-  SYN queue    full: dropped                         0
-               full: sent a cookie                   9
-  accept queue overflowed                            3
-  SYN cookies  sent                                  9
-               returned                              8
-               failed                                1
+  bans         addresses IPv4                              3 of 1,048,576   0.0 %
+               ranges IPv4                                 2 of 1,048,576   0.0 %
+               dropped                                     5 packets
+  conntrack    connections                           200,000 of 262,144    76.3 %
+               dropped, table full                         4
+               evicted early                               6
+  TCP          LISTEN                                      2
+               ESTABLISHED                             1,204
+               TIME_WAIT                                  40
+  SYN queue    full: dropped                               0
+               full: sent a cookie                         9
+  accept queue overflowed                                  3
+  SYN cookies  sent                                        9
+               returned                                    8
+               failed                                      1
   challenges   none
-  listeners    0.0.0.0:8080                        128 queued of 128      policy.api, apid
+  listeners    0.0.0.0:8080                              128 queued of 128      policy.api, apid
 note: list TCP listeners: no IPv6
 `
 
