@@ -47,7 +47,7 @@ var (
 
 // serve starts a server and gives what stops it.
 func (s *site) serve(m traffic.ServerModel) (stop func()) {
-	server, err := traffic.Serve(s.inside, []uint16{s.defence.port}, m)
+	server, err := traffic.Serve(s.inside, []uint16{s.defence.port}, m, netip.Prefix{})
 	s.b.check("start a server", err)
 	return server.Close
 }
