@@ -22,6 +22,7 @@ const port = 443
 // watched is a server that holds a policy, and a client with many addresses.
 type watched struct {
 	*nettest.Topology
+	server *nettest.Server
 	conn   *nft.Conn
 	bundle *policy.Bundle
 }
@@ -30,7 +31,7 @@ func watch(t *testing.T, text string) *watched {
 	t.Helper()
 	nettest.Need(t)
 	w := &watched{Topology: nettest.Pair(t)}
-	nettest.Listen(t, w.Server, nettest.Port(port))
+	w.server = nettest.Listen(t, w.Server, nettest.Port(port))
 	file := filepath.Join(t.TempDir(), "policy.hcl")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -181,6 +182,7 @@ func TestEnforcedPolicyAndTheHostAroundIt(t *testing.T) {
 	if made := w.connect(t, friend, nettest.Server4, 3); made != 3 {
 		t.Fatalf("a friend made %d connections, want 3", made)
 	}
+	w.server.AwaitHeld(t, 5)
 	for name, bundle := range map[string]*policy.Bundle{"with its files": w.bundle, "from the kernel alone": nil} {
 		t.Run(name, func(t *testing.T) {
 			s := w.status(t, bundle)
