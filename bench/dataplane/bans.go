@@ -54,7 +54,7 @@ func (b *bench) banColumn(contestants []*defence, into []string, size int) []ban
 	b.step("drop %d banned sources", size)
 	banned := flood{name: "banned", flags: nettest.SYN, first: spoofed, sources: int32(size)}
 	ns := make([][]float64, len(sites))
-	for round := range 2 * b.scale.rounds {
+	for round := range b.scale.rounds + 2 {
 		for i := range sites {
 			at := (i + round) % len(sites)
 			ns[at] = append(ns[at], sites[at].cost(banned, b.scale.warm, b.scale.window))

@@ -127,6 +127,10 @@ func (s *site) service(a attacked) string {
 		after = s.b.scale.attack / 2
 	}
 	attack, end := context.WithTimeout(s.b.ctx, warm+span)
+	if !a.innocent {
+		// It lasts until the last client has been served or has left: its end would serve those who wait.
+		attack, end = context.WithCancel(s.b.ctx)
+	}
 	defer end()
 	whole, endAll := context.WithTimeout(s.b.ctx, warm+span+after)
 	defer endAll()
@@ -140,6 +144,9 @@ func (s *site) service(a attacked) string {
 	all.Go(func() { failed = a.attack(attack, s) })
 	all.Go(func() {
 		traffic.Clients{Space: s.outside, Recorder: recorder, Timeout: clientTimeout}.Visit(whole, visitors)
+		if !a.innocent {
+			end()
+		}
 	})
 	all.Wait()
 	s.b.check("attack", failed)
