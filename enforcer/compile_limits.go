@@ -147,6 +147,15 @@ func (l *limit) refuse() []Statement {
 	return l.service.refuse(outcome{address: l.address, counter: l.refused, refusal: l.refusal(action), strikes: strikes})
 }
 
+// refuseTranslated is what a limit does where a challenge is not possible: before conntrack the packet had another
+// destination, which no policy names, so its source can neither be challenged nor prove itself.
+func (l *limit) refuseTranslated() []Statement {
+	return l.service.refuse(outcome{
+		address: l.address, counter: l.refused, refusal: l.refusal(l.action), variant: "translated",
+		strikes: l.Ban != nil && l.Ban.Proof == policy.ProofNone,
+	})
+}
+
 // challenge is what a limit does with an excess that may be one.
 func (l *limit) challenge() []Statement {
 	return []Statement{Verdict{Kind: Goto, Chain: l.floodAddress() + ".challenge"}}

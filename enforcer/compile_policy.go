@@ -181,12 +181,18 @@ func (s *service) limits() error {
 		s.close(s.limitsChain())
 		return nil
 	}
+	translated := s.address + ".translated"
+	s.add(s.address, MatchTranslated{}, Verdict{Kind: Goto, Chain: translated})
 	if err := s.challengeUnproven(limits); err != nil {
 		return err
 	}
 	s.limit(limits, (*limit).challenge, (*limit).overflowChallenge)
 	s.add(s.address, accepted)
 	s.close(s.limitsChain())
+
+	s.limit(limits, (*limit).refuseTranslated, (*limit).overflowDrop)
+	s.add(s.address, accepted)
+	s.close(translated)
 
 	s.challengeChain()
 	return s.proven(limits, accepted)

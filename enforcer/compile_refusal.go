@@ -11,7 +11,8 @@ type outcome struct {
 	address string
 	counter Count
 	refusal Statement
-	strikes bool // counts towards a ban
+	strikes bool   // counts towards a ban
+	variant string // of the chain, where one address refuses in several ways
 }
 
 // counts says whether refusals count towards a ban: where a handshake must prove them, only those of policies that
@@ -28,6 +29,9 @@ func (s *service) refuse(o outcome) []Statement {
 		return []Statement{o.counter, o.refusal}
 	}
 	chain := o.address + ".refused"
+	if o.variant != "" {
+		chain += "." + o.variant
+	}
 	if !s.refused[chain] {
 		s.refused[chain] = true
 		var rules []Rule

@@ -134,8 +134,8 @@ func (s *service) proxy() {
 	s.add(address, MatchUnproven{}, MatchSYN{}, Verdict{Kind: Accept})
 	var challenges []Rule
 	for _, ipv6 := range []bool{false, true} {
-		rule := s.rule(address, MatchUnproven{}, MatchFamily{IPv6: ipv6}, s.synProxy(ipv6))
-		s.rules, challenges = append(s.rules, rule), append(challenges, rule)
+		s.add(address, MatchUnproven{}, MatchACK{}, MatchFamily{IPv6: ipv6}, s.synProxy(ipv6))
+		challenges = append(challenges, s.rule(address, MatchUnproven{}, MatchSYN{}, MatchFamily{IPv6: ipv6}, s.synProxy(ipv6)))
 	}
 	s.add(address, MatchInvalid{}, s.counter(address+".invalid", address), Verdict{Kind: Drop})
 

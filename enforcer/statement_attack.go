@@ -18,6 +18,17 @@ type MatchInvalid struct{}
 
 func (MatchInvalid) nft() string { return "ct state invalid" }
 
+// MatchTranslated is `ct status dnat`: a NAT rule has changed where the packet goes.
+type MatchTranslated struct{}
+
+func (MatchTranslated) nft() string { return "ct status dnat" }
+
+// MatchACK is `tcp flags ack / syn,rst,ack`: what may prove. The synproxy answers whatever has a SYN flag, were it
+// beside a FIN, so it must be shown nothing else.
+type MatchACK struct{}
+
+func (MatchACK) nft() string { return "tcp flags ack / syn,rst,ack" }
+
 // MatchFamily is `meta nfproto ipv4` or ipv6.
 type MatchFamily struct{ IPv6 bool }
 

@@ -31,7 +31,7 @@ func (e *ruleEncoder) statement(s enforcer.Statement) error {
 	case enforcer.MatchLoopback:
 		e.add(&expr.Meta{Key: expr.MetaKeyIIF, Register: work}, compare(s.Negate, native(1)))
 	case enforcer.MatchSYN:
-		return e.syn(s.Negate)
+		return e.flags(s.Negate, tcpFIN|tcpSYN|tcpRST|tcpACK, tcpSYN)
 	case enforcer.MatchLocal:
 		e.add(&expr.Fib{Register: work, ResultADDRTYPE: true, FlagDADDR: true}, compare(s.Negate, native(unix.RTN_LOCAL)))
 	case enforcer.MatchSet:
@@ -88,12 +88,13 @@ const (
 	tcpFlagsByte = 13 // offset in the TCP header
 )
 
-func (e *ruleEncoder) syn(negate bool) error {
+// flags compares the TCP flags that of names.
+func (e *ruleEncoder) flags(negate bool, of, want byte) error {
 	if err := e.transport(unix.IPPROTO_TCP); err != nil {
 		return err
 	}
 	e.add(&expr.Payload{DestRegister: work, Base: expr.PayloadBaseTransportHeader, Offset: tcpFlagsByte, Len: 1},
-		mask(work, []byte{tcpFIN | tcpSYN | tcpRST | tcpACK}), compare(negate, []byte{tcpSYN}))
+		mask(work, []byte{of}), compare(negate, []byte{want}))
 	return nil
 }
 

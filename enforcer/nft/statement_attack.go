@@ -16,6 +16,12 @@ func (e *ruleEncoder) attackStatement(s enforcer.Statement) error {
 		e.ctState(expr.CtStateBitINVALID | expr.CtStateBitUNTRACKED)
 	case enforcer.MatchInvalid:
 		e.ctState(expr.CtStateBitINVALID)
+	case enforcer.MatchTranslated:
+		const dstNAT = 1 << 5 // IPS_DST_NAT
+		e.add(&expr.Ct{Key: expr.CtKeySTATUS, Register: work}, mask(work, native(dstNAT)),
+			&expr.Cmp{Op: expr.CmpOpNeq, Register: work, Data: native(0)})
+	case enforcer.MatchACK:
+		return e.flags(false, tcpSYN|tcpRST|tcpACK, tcpACK)
 	case enforcer.MatchFamily:
 		if s.IPv6 {
 			return e.network(unix.NFPROTO_IPV6)

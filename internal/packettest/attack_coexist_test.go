@@ -1,6 +1,7 @@
 package packettest
 
 import (
+	"net/netip"
 	"testing"
 	"time"
 
@@ -62,5 +63,58 @@ func TestStrangersFirewallKeepsItsWordUnderAChallenge(t *testing.T) {
 				})
 			})
 		}
+	}
+}
+
+// Docker publishes a port by translating its destination in prerouting, and forwards to the container.
+const docker = `table ip docker {
+	chain prerouting {
+		type nat hook prerouting priority dstnat; policy accept;
+		fib daddr type local tcp dport 8443 dnat to 10.2.0.2:443
+	}
+	chain forward {
+		type filter hook forward priority filter; policy drop;
+		ct state established,related accept
+		ip daddr 10.2.0.2 tcp dport 443 accept
+	}
+}`
+
+func TestPublishedPortOfAContainerIsLimitedAndItsBansHold(t *testing.T) {
+	nettest.Need(t)
+	nettest.NeedProgram(t, "nft")
+	g, f := guardRouted(t), families[0]
+	nettest.NftLoad(t, g.Router, docker)
+	g.protectWith(guarded(policy.ProtectAuto, holding(4, policy.ActionReset), banning(policy.ProofHandshake), forwarded))
+	published := netip.MustParseAddr("10.1.0.1")
+	dial := func(from netip.Addr) nettest.Outcome { return g.dialPort(from, published, 8443) }
+	// What is translated cannot be challenged, since the guard sees its destination only afterwards.
+	for range 4 {
+		if got := dial(f.source(1, 1)); got != connected {
+			t.Fatalf("a connection to the published port: %s", got)
+		}
+	}
+	if got := dial(f.source(1, 1)); got != reset {
+		t.Errorf("a fifth connection to the published port: %s", got)
+	}
+	if got := dial(f.source(2, 1)); got != connected {
+		t.Errorf("another client: %s", got)
+	}
+	for range 20 {
+		dial(f.source(1, 1))
+	}
+	if n := g.counter("policy.web.ban.added"); n != 0 {
+		t.Errorf("%d bans that nothing proves", n)
+	}
+	// Straight to the container the same client can prove itself, offend and be banned, and then both ways are shut.
+	g.visit(f.source(3, 1), f.server)
+	for range 3 {
+		g.visit(f.source(3, 1), f.server)
+	}
+	g.offend(f.source(3, 1), f.server)
+	if got := dial(f.source(3, 1)); got != dropped {
+		t.Errorf("a banned client at the published port: %s", got)
+	}
+	if refused := g.counter("policy.web.ban"); refused == 0 {
+		t.Error("the ban dropped nothing")
 	}
 }
