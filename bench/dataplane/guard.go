@@ -2,8 +2,9 @@ package main
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/tcpguard/tcpguard/enforcer"
 	"github.com/tcpguard/tcpguard/enforcer/nft"
@@ -12,7 +13,7 @@ import (
 	"github.com/tcpguard/tcpguard/sysctl"
 )
 
-// guard is tcpguard's own defence: policies through Compile, Diff and a commit, as an apply does.
+// guard is tcpguard's own defence: policies through Load, Compile, Diff and a commit, as an apply does.
 type guard struct {
 	policies  int
 	threshold uint64 // SYNs a second above which everybody is challenged
@@ -37,37 +38,49 @@ func (g *guard) port(i int) uint16 {
 	return uint16(firstPort + portStep*i)
 }
 
-func (g *guard) bundle() *policy.Bundle {
-	b := &policy.Bundle{}
+// text is the policy that a site holds, once for each port.
+func (g *guard) text() string {
+	var text strings.Builder
 	for i := range g.policies {
-		b.Policies = append(b.Policies, g.policy(fmt.Sprintf("web%d", i), g.port(i)))
+		fmt.Fprintf(&text, `
+policy "web%d" {
+  ports = [%d]
+  connection_limit { max = 20 }
+  rate_limit { rate = "20/60s" }
+  syn_flood {
+    protect   = "auto"
+    threshold = "%d/s"
+  }
+  ban {
+    after      = "20/1m"
+    for        = "10m"
+    escalate   = [1, 6, 144]
+    table_size = 1048576
+  }
+}
+`, i, g.port(i), g.threshold)
 	}
-	return b
+	return text.String()
 }
 
-func (g *guard) policy(name string, port uint16) policy.Policy {
-	grouping := policy.Grouping{Per: policy.PerSource, IPv4Prefix: 32, IPv6Prefix: 64, TableSize: 65536, OnFull: policy.OnFullDrop}
-	return policy.Policy{
-		Name: name, Protocol: policy.TCP, Ports: []policy.PortRange{{First: port, Last: port}}, Path: policy.PathInput, Mode: policy.ModeEnforce,
-		Connection: &policy.ConnectionLimit{Grouping: grouping, Max: 20, Action: policy.ActionDrop},
-		Rate: &policy.RateLimit{
-			Grouping: grouping, Rate: policy.Rate{Count: 20, Interval: time.Minute}, Burst: 20, Window: policy.WindowToken, Action: policy.ActionDrop,
-		},
-		SYNFlood: &policy.SYNFlood{
-			Protect: policy.ProtectAuto, Threshold: policy.Rate{Count: g.threshold, Interval: time.Second},
-			Rate: policy.Rate{Count: 24000, Interval: time.Second}, MSS4: 1460, MSS6: 1440, WScale: 7, SACK: true,
-		},
-		Ban: &policy.Ban{
-			After: policy.Rate{Count: 20, Interval: time.Minute}, For: 10 * time.Minute, Escalate: []uint32{1, 6, 144}, Proof: policy.ProofHandshake,
-			IPv4Prefix: 32, IPv6Prefix: 64, TableSize: 1 << 20,
-		},
+// bundle loads the text as tcpguard would.
+func (g *guard) bundle(b *bench) *policy.Bundle {
+	folder, err := os.MkdirTemp("", "tcpguard-bench-")
+	b.check("make a folder for policies", err)
+	defer os.RemoveAll(folder)
+	file := filepath.Join(folder, "web.hcl")
+	b.check("write a policy", os.WriteFile(file, []byte(g.text()), 0o600))
+	bundle, diagnostics := policy.Load(policy.Options{Paths: []string{file}, Facts: policy.Facts{MTUs: map[string]int{"eth0": 1500}}})
+	if diagnostics.HasErrors() {
+		b.Fatalf("load policies: %v", diagnostics)
 	}
+	return bundle
 }
 
 // setUp leads the host to the policies, from nothing.
 func (g *guard) setUp(s *site) {
 	b := s.b
-	bundle := g.bundle()
+	bundle := g.bundle(b)
 	for _, setting := range sysctl.Protections(bundle.Policies) {
 		s.Server.SetSysctl(b, strings.ReplaceAll(setting.Key, ".", "/"), strings.Join(setting.Want, " "))
 	}
