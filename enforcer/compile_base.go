@@ -33,6 +33,9 @@ func (c *compiler) baseChains() {
 			c.proxyChain(hook, management)
 		}
 	}
+	if len(c.proxied) > 0 {
+		c.answerChain()
+	}
 }
 
 // baseChain is, in order: what needs no decision, who is never limited, and one lookup that finds the policy.
@@ -43,12 +46,13 @@ func (c *compiler) baseChain(hook Hook, management, bans []Rule) {
 	}
 	if hook == HookPrerouting {
 		chain.Priority = priorityPrerouting
-	} else {
-		add(MatchEstablished{}, Verdict{Kind: Accept})
 	}
 	if hook == HookOutput {
-		// Under a flood this is all answers to challenges, which belong to no connection.
+		// First, because under a flood this is all answers to challenges, which belong to no connection.
 		add(MatchSYN{Negate: true}, Verdict{Kind: Accept})
+	}
+	if hook != HookPrerouting {
+		add(MatchEstablished{}, Verdict{Kind: Accept})
 	}
 	byInterface, others := c.lookups(hook)
 	loopback := func() { add(c.ownTraffic(hook)...) }

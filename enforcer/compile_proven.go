@@ -41,6 +41,19 @@ func (c *compiler) proxyChain(hook Hook, management []Rule) {
 	c.out.Chains = append(c.out.Chains, chain)
 }
 
+// priorityAnswers is the raw table's, before conntrack.
+const priorityAnswers = -300
+
+// answerChain keeps the proxy's answers from conntrack, which would look each up and find no connection: a fifth of what
+// a forged SYN costs. They are told by their window of zero (synproxy_send_client_synack), which keeps the client
+// silent until the service has answered; TCP itself never opens with one.
+func (c *compiler) answerChain() {
+	c.out.Chains = append(c.out.Chains, Chain{
+		Name: "output.answers", Address: pipelineAddress, Hook: HookOutput, Priority: priorityAnswers,
+		Rules: []Rule{c.rule(pipelineAddress, MatchProxyAnswer{}, NoTrack{})},
+	})
+}
+
 // provenLookups adds what finds the policy of a proven connection.
 func (c *compiler) provenLookups(chain *Chain) {
 	for _, path := range []policy.Path{policy.PathInput, policy.PathForward} {

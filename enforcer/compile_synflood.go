@@ -12,6 +12,10 @@ const (
 	challengeTime = time.Minute
 	// hotTime is how long a source far above every sensible rate is dropped before it is measured again.
 	hotTime = time.Second
+	// engagedTime is how long a policy's SYNs are challenged without being measured once they exceeded its threshold.
+	engagedTime = time.Second
+	// engagedTable leaves room for elements that have expired and are not collected yet: the kernel counts them.
+	engagedTable = 64
 	// floodTable is how many challenged, and how many hot sources are remembered in each family.
 	floodTable = 65536
 	// sampleOf: one SYN in so many is metered for the hot set, so that the meter costs little under a flood.
@@ -41,16 +45,21 @@ func (s *service) synFlood() error {
 	}
 	challenged := s.counter(address+".challenged", address)
 	s.addEarly(address, MatchSYN{Negate: true}, Verdict{Kind: Accept})
-	if len(s.Addresses) == 0 {
-		s.addEarly(address, MatchLocal{Negate: s.Path == policy.PathInput}, Verdict{Kind: Accept})
-	}
 	if f.Protect == policy.ProtectSynproxy {
+		s.ours()
 		s.addEarly(address, challenged, NoTrack{}, Verdict{Kind: Accept})
 	} else if err := s.earlyAuto(challenged); err != nil {
 		return &CompileError{Address: address, Reason: err.Error(), Range: f.Range}
 	}
 	s.proxy()
 	return nil
+}
+
+// ours lets pass what is not for this policy's path, unless the policy names its addresses.
+func (s *service) ours() {
+	if len(s.Addresses) == 0 {
+		s.addEarly(s.floodAddress(), MatchLocal{Negate: s.Path == policy.PathInput}, Verdict{Kind: Accept})
+	}
 }
 
 func (s *service) floodAttributes() []Attribute {
@@ -79,6 +88,12 @@ func (s *service) earlyAuto(challenged Count) error {
 	if err := s.hotSources(); err != nil {
 		return fmt.Errorf("rate: %w", err)
 	}
+	// Under a flood of forged sources every SYN would go through the threshold's bucket, whose lock all processors share.
+	engaged := address + ".engaged"
+	s.out.Sets = append(s.out.Sets, Set{
+		Name: engaged, Address: address, Key: []KeyType{KeyL4Proto}, Dynamic: true, Timeout: engagedTime, Size: engagedTable,
+	})
+	s.addEarly(address, MatchSet{Fields: []Field{{Name: L4Proto}}, Set: engaged}, challenged, NoTrack{}, Verdict{Kind: Accept})
 	set := address + ".challenge"
 	s.sourceSets(set, address, s.floodKeys(), challengeTime)
 	for _, key := range s.floodKeys() {
@@ -86,38 +101,48 @@ func (s *service) earlyAuto(challenged Count) error {
 		s.addEarly(address, MatchSet{Fields: []Field{key.field}, Set: set + "." + key.suffix},
 			Remember{Set: set + "." + key.suffix, Field: key.field, Update: true}, challenged, NoTrack{}, Verdict{Kind: Accept})
 	}
-	s.addEarly(address, Limit{LimitOver: threshold}, challenged, NoTrack{}, Verdict{Kind: Accept})
+	s.addEarly(address, Limit{LimitOver: threshold}, challenged, NoTrack{},
+		Remember{Set: engaged, Field: Field{Name: L4Proto}}, Verdict{Kind: Accept})
 	return nil
 }
 
-// hotSources drops a source for a moment when a sample of its SYNs shows that it is over the rate.
+// hotSources drops a source for a moment when its SYNs, or a sample of them, show that it is over the rate. Who is hot is
+// dropped before the look into the routing table, which costs more than all the rest.
 func (s *service) hotSources() error {
 	address := s.floodAddress()
 	dropped := s.counter(address+".hot", address)
 	rate, sampled := s.SYNFlood.Rate, s.SYNFlood.Rate.Count >= 100*sampleOf
+	burst := burstOf(rate)
 	if sampled {
 		rate.Count /= sampleOf
+		// What is let through each time a flooder is measured anew costs the full price; a tenth of the interval is
+		// enough samples to tell.
+		burst = max(burstOf(rate)/10, 1)
 	}
-	over, err := tokenBucket(rate, burstOf(rate))
+	over, err := tokenBucket(rate, burst)
 	if err != nil {
 		return err
 	}
 	hot, meter := address+".hot", address+".meter."+shortHash(over.nft())
 	s.sourceSets(hot, address, s.floodKeys(), hotTime)
-	s.sourceSets(meter, address, s.floodKeys(), refill(rate, burstOf(rate)))
+	s.sourceSets(meter, address, s.floodKeys(), refill(rate, burst))
 	for _, key := range s.floodKeys() {
 		s.addEarly(address, MatchSet{Fields: []Field{key.field}, Set: hot + "." + key.suffix}, dropped, Verdict{Kind: Drop})
 	}
+	s.ours()
+	var measure []Rule
 	for _, key := range s.floodKeys() {
-		statements := []Statement{
+		measure = append(measure, s.rule(address,
 			Meter{Set: meter + "." + key.suffix, Field: key.field, Over: &over, Update: true},
-			Remember{Set: hot + "." + key.suffix, Field: key.field}, dropped, Verdict{Kind: Drop},
-		}
-		if sampled {
-			statements = append([]Statement{Sample{Of: sampleOf}}, statements...)
-		}
-		s.addEarly(address, statements...)
+			Remember{Set: hot + "." + key.suffix, Field: key.field}, dropped, Verdict{Kind: Drop}))
 	}
+	if !sampled {
+		s.early = append(s.early, measure...)
+		return nil
+	}
+	// The die is thrown once for both families.
+	s.chain(address+".sampled", address, measure)
+	s.addEarly(address, Sample{Of: sampleOf}, Verdict{Kind: Jump, Chain: address + ".sampled"})
 	return nil
 }
 

@@ -29,6 +29,11 @@ type MatchACK struct{}
 
 func (MatchACK) nft() string { return "tcp flags ack / syn,rst,ack" }
 
+// MatchProxyAnswer is `tcp flags syn,ack / fin,syn,rst,ack tcp window 0`: a challenge on its way to a client.
+type MatchProxyAnswer struct{}
+
+func (MatchProxyAnswer) nft() string { return "tcp flags syn,ack / fin,syn,rst,ack tcp window 0" }
+
 // MatchFamily is `meta nfproto ipv4` or ipv6.
 type MatchFamily struct{ IPv6 bool }
 

@@ -22,6 +22,8 @@ func (e *ruleEncoder) attackStatement(s enforcer.Statement) error {
 			&expr.Cmp{Op: expr.CmpOpNeq, Register: work, Data: native(0)})
 	case enforcer.MatchACK:
 		return e.flags(false, tcpSYN|tcpRST|tcpACK, tcpACK)
+	case enforcer.MatchProxyAnswer:
+		return e.proxyAnswer()
 	case enforcer.MatchFamily:
 		if s.IPv6 {
 			return e.network(unix.NFPROTO_IPV6)
@@ -49,6 +51,21 @@ func (e *ruleEncoder) attackStatement(s enforcer.Statement) error {
 	}
 	return nil
 }
+
+func (e *ruleEncoder) proxyAnswer() error {
+	if err := e.transport(unix.IPPROTO_TCP); err != nil {
+		return err
+	}
+	header := func(offset, size uint32) *expr.Payload {
+		return &expr.Payload{DestRegister: work, Base: expr.PayloadBaseTransportHeader, Offset: offset, Len: size}
+	}
+	e.add(header(tcpFlagsByte, 1), mask(work, []byte{tcpFIN | tcpSYN | tcpRST | tcpACK}), compare(false, []byte{tcpSYN | tcpACK}),
+		header(tcpWindowWord, 2), compare(false, []byte{0, 0}))
+	return nil
+}
+
+// tcpWindowWord is the window's offset in the TCP header.
+const tcpWindowWord = 14
 
 func limitExpr(l enforcer.LimitOver, over bool) *expr.Limit {
 	return &expr.Limit{Type: expr.LimitTypePkts, Rate: l.Rate, Over: over, Unit: expr.LimitTime(l.Unit), Burst: l.Burst}

@@ -91,6 +91,7 @@ func statements() []struct {
 		{"ct status dnat drop", list{enforcer.MatchTranslated{}, drop}},
 		{"tcp flags ack / syn,rst,ack drop", list{enforcer.MatchACK{}, drop}},
 		{"fib saddr type != local accept", list{enforcer.MatchLocalSource{Negate: true}, enforcer.Verdict{Kind: enforcer.Accept}}},
+		{"tcp flags syn,ack / fin,syn,rst,ack tcp window 0 notrack", list{enforcer.MatchProxyAnswer{}, enforcer.NoTrack{}}},
 		{"ct state invalid drop", list{enforcer.MatchInvalid{}, drop}},
 		{"meta nfproto ipv4 drop", list{enforcer.MatchFamily{}, drop}},
 		{"meta nfproto ipv6 drop", list{enforcer.MatchFamily{IPv6: true}, drop}},
