@@ -23,6 +23,8 @@ func challengeNeeds() []need {
 			"challenges: conntrack must not take the answer to a challenge for a connection it had missed"},
 		{"net.netfilter.nf_conntrack_tcp_timeout_syn_recv", "10", policy.AtMost,
 			"challenges: what forged SYNs took of a source's share drains in 10 s"},
+		{"net.ipv4.tcp_synack_retries", "2", policy.AtMost,
+			"challenges: each SYN-ACK that is sent again renews a forged SYN's entry in conntrack"},
 		{"net.ipv4.tcp_syncookies", "1", policy.AtLeast, "challenges are SYN cookies"},
 		{"net.ipv4.tcp_timestamps", "1", policy.AtLeast, "cookies carry window scaling and SACK in the timestamp"},
 	}

@@ -12,7 +12,7 @@ func protected(name string, p policy.Protect, m policy.Mode) policy.Policy {
 }
 
 func TestProtectionsBringTheirSettings(t *testing.T) {
-	challenge := "net.ipv4.tcp_syncookies net.ipv4.tcp_timestamps net.netfilter.nf_conntrack_tcp_loose net.netfilter.nf_conntrack_tcp_timeout_syn_recv"
+	challenge := "net.ipv4.tcp_synack_retries net.ipv4.tcp_syncookies net.ipv4.tcp_timestamps net.netfilter.nf_conntrack_tcp_loose net.netfilter.nf_conntrack_tcp_timeout_syn_recv"
 	tests := []struct {
 		name   string
 		policy policy.Policy

@@ -149,13 +149,3 @@ func outcomeOf(err error) nettest.Outcome {
 		return dropped
 	}
 }
-
-// inSet says whether nft lists an element in a set of the table.
-func (g *guard) inSet(set, element string) bool {
-	g.t.Helper()
-	out, err := g.Guarded().Exec(g.t, "nft", "list", "set", "inet", "tcpguard", set)
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	return strings.Contains(out, element)
-}
