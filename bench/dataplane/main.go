@@ -46,8 +46,8 @@ type scale struct {
 }
 
 var (
-	full  = scale{rounds: 5, warm: 80 * time.Millisecond, window: 180 * time.Millisecond, calm: 300 * time.Millisecond, attack: 1500 * time.Millisecond, million: 1_000_000}
-	brief = scale{rounds: 3, warm: 40 * time.Millisecond, window: 60 * time.Millisecond, calm: 200 * time.Millisecond, attack: 700 * time.Millisecond, million: 100_000}
+	full  = scale{rounds: 5, warm: 80 * time.Millisecond, window: 180 * time.Millisecond, calm: 300 * time.Millisecond, attack: 1200 * time.Millisecond, million: 1_000_000}
+	brief = scale{rounds: 2, warm: 40 * time.Millisecond, window: 60 * time.Millisecond, calm: 200 * time.Millisecond, attack: 400 * time.Millisecond, million: 50_000}
 )
 
 // run is apart from main so that deferred cleanups happen before the process exits.
