@@ -20,7 +20,8 @@ func (p Protect) Challenges() bool { return p == ProtectAuto || p == ProtectSynp
 // sends in the service's name; only who answers it reaches the service.
 type SYNFlood struct {
 	Protect Protect
-	// Threshold is the rate of SYNs to the policy above which the excess is challenged, whoever sends it (auto).
+	// Threshold is the rate of SYNs to the policy above which they are challenged, whoever sends them, until they have been
+	// below it for a second (auto).
 	Threshold Rate
 	// Rate is the rate of SYNs of one source, far above what a challenge is worth, at which they are dropped before
 	// conntrack sees them. A drop on SYN rate alone can be provoked by spoofing, so it is meant for floods only.
