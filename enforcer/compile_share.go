@@ -3,13 +3,14 @@ package enforcer
 import "github.com/tcpguard/tcpguard/policy"
 
 // Forged SYNs take what they are counted for: connections until conntrack forgets the half-open ones, tokens until the
-// bucket fills again, places in the tables. So who has not proved itself may take three quarters of each, counted in a
-// table of their own, and the rest is kept for who has: an innocent whose address is forged finds room as soon as it is
-// challenged, is not refused for what others did in its name, and so is not banned for it. A client that goes over its
-// three quarters is asked to prove itself, which costs it one retransmission a minute, and gets exactly its limit.
+// bucket fills again, places in the tables. So who has not proved itself may take half of each, counted in a table of
+// their own, and the rest is kept for who has: an innocent whose address is forged finds room as soon as it is
+// challenged, and as long as it lives on half of its limits it is not refused, nor banned, for what others did in its
+// name. A client that goes over the unproven's half is asked to prove itself, which costs it one retransmission a minute,
+// and gets exactly its limit.
 
 // share is what the unproven may take of n; of one, all.
-func share[N uint32 | uint64](n N) N { return max(n-(n+3)/4, 1) }
+func share[N uint32 | uint64](n N) N { return max(n/2, 1) }
 
 // unproven is the limit on what is not proven, within the limit itself.
 func (l *limit) unproven() (*limit, error) {
@@ -19,7 +20,7 @@ func (l *limit) unproven() (*limit, error) {
 	if l.rate != nil && l.window == policy.WindowFixed {
 		u.rate = &policy.Rate{Count: share(l.rate.Count), Interval: l.rate.Interval}
 	} else if l.rate != nil {
-		u.rate = &policy.Rate{Count: 3 * l.rate.Count, Interval: 4 * l.rate.Interval}
+		u.rate = &policy.Rate{Count: l.rate.Count, Interval: 2 * l.rate.Interval}
 	}
 	return &u, u.declareSets()
 }

@@ -12,8 +12,8 @@ func TestCalmClientIsNeverChallengedAndTheExcessIs(t *testing.T) {
 	for action, want := range map[policy.Action]nettest.Outcome{policy.ActionReset: reset, policy.ActionDrop: dropped} {
 		t.Run(string(action), func(t *testing.T) {
 			inPaths(t, func(t *testing.T, f family, g *guard, path policy.Path) {
-				// Who has not proved itself may take three quarters; the rest is kept for who has.
-				const held, unproven = 8, 6
+				// Who has not proved itself may take half; the rest is kept for who has.
+				const held, unproven = 8, 4
 				want := proven(path, want)
 				g.protectWith(guarded(policy.ProtectAuto, holding(held, action), func(p *policy.Policy) { p.Path = path }))
 				client, other := f.source(1, 1), f.source(2, 1)
