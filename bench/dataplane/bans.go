@@ -4,11 +4,12 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/tcpguard/tcpguard/bench/report"
 	"github.com/tcpguard/tcpguard/internal/nettest"
 )
 
 // bans measures what it costs to drop a banned source, beside nft doing the same by hand at the raw hook.
-func bans(b *bench, _ []*defence) []*table {
+func bans(b *bench, _ []*defence) []*report.Table {
 	sizes := []int{1000, b.scale.million}
 	contestants := []*defence{
 		{name: "nft set at the raw hook", port: servicePort, setUp: nftables(rawBans(""))},
@@ -17,23 +18,23 @@ func bans(b *bench, _ []*defence) []*table {
 		newGuard("tcpguard, banned from a policy", 1),
 	}
 	into := []string{"inet peer ban", "inet peer ban", "inet tcpguard ban.v4", "inet tcpguard policy.web0.ban.v4"}
-	t := &table{
-		title: "CPU nanoseconds of a packet from a banned source, by number of bans, and in proportion to the first row",
-		note:  "Packets come from all banned sources at random. Bans have to end by themselves, so the second row is the like-for-like one. Target for tcpguard: ≤ 1.10x.",
+	t := &report.Table{
+		Title: "CPU nanoseconds of a packet from a banned source, by number of bans, and in proportion to the first row",
+		Note:  "Packets come from all banned sources at random. Bans have to end by themselves, so the second row is the like-for-like one. Target for tcpguard: ≤ 1.10x.",
 	}
-	t.header = []string{"defence"}
+	t.Header = []string{"defence"}
 	for _, d := range contestants {
-		t.add(d.name)
+		t.Add(d.name)
 	}
 	for _, size := range sizes {
-		t.header = append(t.header, fmt.Sprintf("%d bans", size), "of nft's", "of nft's with timeouts")
+		t.Header = append(t.Header, fmt.Sprintf("%d bans", size), "of nft's", "of nft's with timeouts")
 		b.scope(func() {
 			for i, samples := range b.banColumn(contestants, into, size) {
-				t.rows[i] = append(t.rows[i], fmt.Sprintf("%.0f", median(samples.ns)), times(median(samples.plain)), times(median(samples.timed)))
+				t.Rows[i] = append(t.Rows[i], fmt.Sprintf("%.0f", report.Median(samples.ns)), report.Times(report.Median(samples.plain)), report.Times(report.Median(samples.timed)))
 			}
 		})
 	}
-	return []*table{t}
+	return []*report.Table{t}
 }
 
 // banSamples are one contestant's rounds, absolute and in proportion to each of the two peers.
@@ -62,7 +63,7 @@ func (b *bench) banColumn(contestants []*defence, into []string, size int) []ban
 	}
 	out := make([]banSamples, len(sites))
 	for i := range sites {
-		out[i] = banSamples{ns[i], ratios(ns[i], ns[0]), ratios(ns[i], ns[1])}
+		out[i] = banSamples{ns[i], report.Ratios(ns[i], ns[0]), report.Ratios(ns[i], ns[1])}
 	}
 	return out
 }

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/tcpguard/tcpguard/bench/report"
 	"github.com/tcpguard/tcpguard/internal/nettest"
 )
 
@@ -18,11 +19,11 @@ import (
 const calmWorkers, calmSources = 4, 8192
 
 // calms measures how many short connections a second the defences bear when nobody attacks.
-func calms(b *bench, defences []*defence) []*table {
-	t := &table{
-		title:  "Short connections without an attack: connect, one request of 64 bytes, an answer of 512, close",
-		header: []string{"defence", "requests/s", "of untouched", "CPU a request", "of untouched"},
-		note: fmt.Sprintf("%d clients in a closed loop, and the server, on the same processors; the CPU time is that of all of them. Target for tcpguard: "+
+func calms(b *bench, defences []*defence) []*report.Table {
+	t := &report.Table{
+		Title:  "Short connections without an attack: connect, one request of 64 bytes, an answer of 512, close",
+		Header: []string{"defence", "requests/s", "of untouched", "CPU a request", "of untouched"},
+		Note: fmt.Sprintf("%d clients in a closed loop, and the server, on the same processors; the CPU time is that of all of them. Target for tcpguard: "+
 			"at least the rate of %q. Its threshold stands above the traffic, as it should, but for the row that says otherwise.", calmWorkers, meterCount.name),
 	}
 	var sites []*site
@@ -45,10 +46,10 @@ func calms(b *bench, defences []*defence) []*table {
 		}
 	}
 	for i, s := range sites {
-		t.add(s.defence.name, fmt.Sprintf("%.0f", median(rates[i])), times(median(ratios(rates[i], rates[0]))),
-			fmt.Sprintf("%.1f µs", median(costs[i])), times(median(ratios(costs[i], costs[0]))))
+		t.Add(s.defence.name, fmt.Sprintf("%.0f", report.Median(rates[i])), report.Times(report.Median(report.Ratios(rates[i], rates[0]))),
+			fmt.Sprintf("%.1f µs", report.Median(costs[i])), report.Times(report.Median(report.Ratios(costs[i], costs[0]))))
 	}
-	return []*table{t}
+	return []*report.Table{t}
 }
 
 // calmDefences are those that serve, with tcpguard's thresholds above the traffic, and once below it.

@@ -1,5 +1,7 @@
 package main
 
+import "github.com/tcpguard/tcpguard/bench/report"
+
 import "fmt"
 
 // costTargets are the goals for each flood, in proportion to the untouched kernel.
@@ -8,7 +10,7 @@ var costTargets = map[string]float64{
 }
 
 // costs measures what a packet of each flood costs each defence.
-func costs(b *bench, defences []*defence) []*table {
+func costs(b *bench, defences []*defence) []*report.Table {
 	var sites []*site
 	for _, d := range defences {
 		b.step("set up: %s", d.name)
@@ -16,25 +18,25 @@ func costs(b *bench, defences []*defence) []*table {
 		b.Cleanup(s.serve(ideal))
 		sites = append(sites, s)
 	}
-	t := &table{
-		title:  "CPU nanoseconds of a packet, and in proportion to the untouched kernel",
-		header: []string{"defence"},
-		note: "From the generator through the interface and the host's stack to its answer, on one processor at full speed. " +
+	t := &report.Table{
+		Title:  "CPU nanoseconds of a packet, and in proportion to the untouched kernel",
+		Header: []string{"defence"},
+		Note: "From the generator through the interface and the host's stack to its answer, on one processor at full speed. " +
 			"The host is in the state that the flood has led it to.",
 	}
 	for _, d := range defences {
-		t.add(d.name)
+		t.Add(d.name)
 	}
-	t.add("target for tcpguard")
-	t.add("100 policies against 1 (target 1.1x)")
+	t.Add("target for tcpguard")
+	t.Add("100 policies against 1 (target 1.1x)")
 	for _, f := range floods {
-		t.header = append(t.header, f.name)
+		t.Header = append(t.Header, f.name)
 		cells := b.costColumn(sites, f)
 		for i, cell := range cells {
-			t.rows[i] = append(t.rows[i], cell)
+			t.Rows[i] = append(t.Rows[i], cell)
 		}
 	}
-	return []*table{t}
+	return []*report.Table{t}
 }
 
 // costColumn measures one flood against every site, in rounds.
@@ -54,16 +56,16 @@ func (b *bench) costColumn(sites []*site, f flood) []string {
 	var cells []string
 	one, hundred := -1, -1
 	for i, s := range sites {
-		cells = append(cells, fmt.Sprintf("%.0f (%s)", median(samples[i]), times(median(ratios(samples[i], samples[0])))))
+		cells = append(cells, fmt.Sprintf("%.0f (%s)", report.Median(samples[i]), report.Times(report.Median(report.Ratios(samples[i], samples[0])))))
 		if g := s.defence.guard; g != nil && g.policies == 1 {
 			one = i
 		} else if g != nil {
 			hundred = i
 		}
 	}
-	cells = append(cells, "≤ "+times(costTargets[f.name]))
+	cells = append(cells, "≤ "+report.Times(costTargets[f.name]))
 	if one < 0 || hundred < 0 {
 		return append(cells, "")
 	}
-	return append(cells, times(median(ratios(samples[hundred], samples[one]))))
+	return append(cells, report.Times(report.Median(report.Ratios(samples[hundred], samples[one]))))
 }

@@ -23,6 +23,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/tcpguard/tcpguard/bench/report"
 	"github.com/tcpguard/tcpguard/internal/nettest"
 )
 
@@ -74,10 +75,10 @@ func run(quick, markdown bool, parts []string, rows string) (code int) {
 	b.makeRoom()
 
 	defences := b.defences(rows)
-	var tables []*table
+	var tables []*report.Table
 	for _, part := range []struct {
 		name string
-		run  func(*bench, []*defence) []*table
+		run  func(*bench, []*defence) []*report.Table
 	}{{"cost", costs}, {"calm", calms}, {"service", services}, {"bans", bans}} {
 		if slices.Contains(parts, part.name) {
 			b.scope(func() { tables = append(tables, part.run(b, defences)...) })
@@ -86,7 +87,7 @@ func run(quick, markdown bool, parts []string, rows string) (code int) {
 	fmt.Println(b.where())
 	for _, t := range tables {
 		fmt.Println()
-		t.print(os.Stdout, markdown)
+		t.Print(os.Stdout, markdown)
 	}
 	return 0
 }

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tcpguard/tcpguard/bench/report"
 	"github.com/tcpguard/tcpguard/internal/drill/traffic"
 	"github.com/tcpguard/tcpguard/internal/nettest"
 )
@@ -47,11 +48,11 @@ func scenarios() []attacked {
 }
 
 // services measures what legitimate clients get during each attack.
-func services(b *bench, defences []*defence) []*table {
-	t := &table{
-		title:  "Legitimate clients served during an attack, and the 99th percentile of how long they waited",
-		header: []string{"defence"},
-		note: fmt.Sprintf("100 clients a second, each from an address of its own; who is not served within %v is lost. Floods send %d packets a second; the innocents are "+
+func services(b *bench, defences []*defence) []*report.Table {
+	t := &report.Table{
+		Title:  "Legitimate clients served during an attack, and the 99th percentile of how long they waited",
+		Header: []string{"defence"},
+		Note: fmt.Sprintf("100 clients a second, each from an address of its own; who is not served within %v is lost. Floods send %d packets a second; the innocents are "+
 			"%d whose addresses are spoofed at the named rate each (during, then after). The hoarder and the churner have one address; the server has %d workers. "+
 			"Target for tcpguard: at least 99 %% everywhere, below 50 ms.", clientTimeout, floodRate, innocents, workers.Places),
 	}
@@ -63,7 +64,7 @@ func services(b *bench, defences []*defence) []*table {
 		})
 	}
 	for _, a := range attacks {
-		t.header = append(t.header, a.name)
+		t.Header = append(t.Header, a.name)
 	}
 	for _, d := range defences {
 		if d.limit {
@@ -80,9 +81,9 @@ func services(b *bench, defences []*defence) []*table {
 				}
 			}
 		})
-		t.rows = append(t.rows, row)
+		t.Rows = append(t.Rows, row)
 	}
-	return []*table{t}
+	return []*report.Table{t}
 }
 
 // paced floods at a rate.

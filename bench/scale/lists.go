@@ -7,21 +7,22 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tcpguard/tcpguard/bench/report"
 	"github.com/tcpguard/tcpguard/internal/nettest"
 )
 
 // lists measures big address lists: first loads and a small change.
-func lists(b *bench) []*table {
-	loads := &table{
-		title:  "First load of a deny list, whole processes in fresh network namespaces",
-		header: []string{"content", "program", "wall", "CPU", "peak memory", "wall ratio", "memory ratio"},
-		note: "nft loads the same objects from the text that `tcpguard show --format nft` prints. tcpguard also parses the policy and the " +
+func lists(b *bench) []*report.Table {
+	loads := &report.Table{
+		Title:  "First load of a deny list, whole processes in fresh network namespaces",
+		Header: []string{"content", "program", "wall", "CPU", "peak memory", "wall ratio", "memory ratio"},
+		Note: "nft loads the same objects from the text that `tcpguard show --format nft` prints. tcpguard also parses the policy and the " +
 			"list, plans, writes its state to disk, reads back and verifies.",
 	}
 	million, more := addresses(1_000_000)
 	b.firstLoad(loads, "1,000,000 IPv4 addresses", texts(million))
 	b.firstLoad(loads, "100,000 IPv4 prefixes", prefixes(100_000))
-	return []*table{loads, b.changes(million, more(500))}
+	return []*report.Table{loads, b.changes(million, more(500))}
 }
 
 // site is a namespace with a tcpguard state directory of its own and a folder of policies.
@@ -60,7 +61,7 @@ func (s *site) compile(file string) {
 	s.b.must(c)
 }
 
-func (b *bench) firstLoad(t *table, content string, entries []string) {
+func (b *bench) firstLoad(t *report.Table, content string, entries []string) {
 	b.step("first load of %s", content)
 	folder := b.policyFolder(listPolicy)
 	b.writeList(folder, entries)
@@ -76,9 +77,9 @@ func (b *bench) firstLoad(t *table, content string, entries []string) {
 		contestants[round%2]()
 		contestants[1-round%2]()
 	}
-	t.add(content, "tcpguard apply", ms(median(ours.walls())), ms(median(ours.cpus())), mib(median(ours.peaks())),
-		times(median(ratios(ours.walls(), nfts.walls()))), times(median(ratios(ours.peaks(), nfts.peaks()))))
-	t.add("", "nft -f", ms(median(nfts.walls())), ms(median(nfts.cpus())), mib(median(nfts.peaks())), "1", "1")
+	t.Add(content, "tcpguard apply", ms(report.Median(ours.walls())), ms(report.Median(ours.cpus())), mib(report.Median(ours.peaks())),
+		report.Times(report.Median(report.Ratios(ours.walls(), nfts.walls()))), report.Times(report.Median(report.Ratios(ours.peaks(), nfts.peaks()))))
+	t.Add("", "nft -f", ms(report.Median(nfts.walls())), ms(report.Median(nfts.cpus())), mib(report.Median(nfts.peaks())), "1", "1")
 }
 
 // alone gives f a fresh site and waits, after removing it, until the kernel has freed what was in it: that happens in
@@ -93,11 +94,11 @@ const patience = time.Minute
 
 // changes measures 1000 changes, 500 addresses out and 500 in, in a list of a million. The list goes back and forth
 // between two contents, so that every round does the same work on sets of the same size.
-func (b *bench) changes(before, added []uint32) *table {
-	t := &table{
-		title:  "1000 changes (500 addresses added, 500 removed) in a list of 1,000,000",
-		header: []string{"program", "wall", "CPU", "peak memory", "ratio to nft, hash", "ratio to nft, interval"},
-		note: "nft is given the delta itself; tcpguard finds it, by reading and comparing the whole list. tcpguard keeps single addresses " +
+func (b *bench) changes(before, added []uint32) *report.Table {
+	t := &report.Table{
+		Title:  "1000 changes (500 addresses added, 500 removed) in a list of 1,000,000",
+		Header: []string{"program", "wall", "CPU", "peak memory", "ratio to nft, hash", "ratio to nft, interval"},
+		Note: "nft is given the delta itself; tcpguard finds it, by reading and comparing the whole list. tcpguard keeps single addresses " +
 			"in a hash set, which nft can change without reading it; a set that also holds prefixes must be an interval set, which nft " +
 			"reads back whole before each change; it is stopped after " + fmt.Sprint(patience) + ".",
 	}
@@ -125,28 +126,28 @@ func (b *bench) changes(before, added []uint32) *table {
 }
 
 // fill writes the rows: everything in proportion to nft, with the same delta on a hash set and on an interval set.
-func (c *change) fill(t *table) {
-	hash, interval := median(c.hash.walls()), median(c.interval.walls())
+func (c *change) fill(t *report.Table) {
+	hash, interval := report.Median(c.hash.walls()), report.Median(c.interval.walls())
 	under := ""
 	if c.interval[0].Limited {
 		under = "< "
 	}
-	ratio := func(d, to time.Duration) string { return times(d.Seconds() / to.Seconds()) }
+	ratio := func(d, to time.Duration) string { return report.Times(d.Seconds() / to.Seconds()) }
 	row := func(name string, s series) {
-		wall := median(s.walls())
-		t.add(name, ms(wall), ms(median(s.cpus())), mib(median(s.peaks())), ratio(wall, hash), under+ratio(wall, interval))
+		wall := report.Median(s.walls())
+		t.Add(name, ms(wall), ms(report.Median(s.cpus())), mib(report.Median(s.peaks())), ratio(wall, hash), under+ratio(wall, interval))
 	}
 	step := func(name string, d time.Duration) {
-		t.add(name, ms(d), "", "", ratio(d, hash), under+ratio(d, interval))
+		t.Add(name, ms(d), "", "", ratio(d, hash), under+ratio(d, interval))
 	}
 	row("tcpguard apply", c.ours)
-	step("  of that, finding the difference", median(c.diffs))
-	step("  of that, the transaction", median(c.commits))
+	step("  of that, finding the difference", report.Median(c.diffs))
+	step("  of that, the transaction", report.Median(c.commits))
 	row("tcpguard apply, nothing to do", c.idle)
 	row("nft -f, the delta, hash set", c.hash)
 	row("nft -f, the whole list anew, hash set", c.reload)
 	if c.interval[0].Limited {
-		t.add("nft -f, the delta, interval set", "> "+ms(patience), "", "> "+mib(c.interval[0].PeakKiB), "", "1")
+		t.Add("nft -f, the delta, interval set", "> "+ms(patience), "", "> "+mib(c.interval[0].PeakKiB), "", "1")
 	} else {
 		row("nft -f, the delta, interval set", c.interval)
 	}

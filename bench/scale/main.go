@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/tcpguard/tcpguard/bench/report"
 )
 
 func main() {
@@ -53,10 +55,10 @@ func run(rounds int, only []string, binary string, out output) (code int) {
 	b.startRunner()
 	b.prepare(binary)
 
-	var tables []*table
+	var tables []*report.Table
 	for _, part := range []struct {
 		name string
-		run  func(*bench) []*table
+		run  func(*bench) []*report.Table
 	}{{"lists", lists}, {"plan", plans}, {"packets", packets}} {
 		if slices.Contains(only, part.name) {
 			tables = append(tables, part.run(b)...)

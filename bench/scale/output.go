@@ -5,6 +5,8 @@ import (
 	"io"
 	"os"
 	"strings"
+
+	"github.com/tcpguard/tcpguard/bench/report"
 )
 
 // output says where tables go: always to standard output, and into a file when one is named.
@@ -16,7 +18,7 @@ type output struct {
 // The lines between which a file's tables stand.
 const begin, end = "<!-- benchmark table: begin (filled from `make bench`) -->\n", "<!-- benchmark table: end -->"
 
-func (b *bench) report(tables []*table, out output) {
+func (b *bench) report(tables []*report.Table, out output) {
 	b.printAll(os.Stdout, tables, out.markdown)
 	if out.file == "" {
 		return
@@ -36,11 +38,11 @@ func (b *bench) report(tables []*table, out output) {
 	}
 }
 
-func (b *bench) printAll(w io.Writer, tables []*table, markdown bool) {
+func (b *bench) printAll(w io.Writer, tables []*report.Table, markdown bool) {
 	fmt.Fprintln(w, b.where())
 	for _, t := range tables {
 		fmt.Fprintln(w)
-		t.print(w, markdown)
+		t.Print(w, markdown)
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tcpguard/tcpguard/bench/report"
 )
 
 func TestTablesArePutBetweenTheMarks(t *testing.T) {
@@ -26,26 +28,26 @@ func TestTablesArePutBetweenTheMarks(t *testing.T) {
 func TestFiguresReadWell(t *testing.T) {
 	for got, want := range map[string]string{
 		ms(1234 * time.Microsecond): "1.23 ms", ms(123 * time.Millisecond): "123 ms", ms(1234 * time.Millisecond): "1.23 s",
-		times(2): "2.00x", times(0.0994): "0.099x", times(0.00012): "0.00012x", mib(1536): "1.5 MiB",
+		report.Times(2): "2.00x", report.Times(0.0994): "0.099x", report.Times(0.00012): "0.00012x", mib(1536): "1.5 MiB",
 	} {
 		if got != want {
 			t.Errorf("%s, want %s", got, want)
 		}
 	}
-	if m := median([]int{9, 1, 5, 7}); m != 5 {
+	if m := report.Median([]int{9, 1, 5, 7}); m != 5 {
 		t.Errorf("median %d, want 5", m)
 	}
-	if r := ratios([]int{1, 9}, []int{2, 3}); r[0] != 0.5 || r[1] != 3 {
+	if r := report.Ratios([]int{1, 9}, []int{2, 3}); r[0] != 0.5 || r[1] != 3 {
 		t.Errorf("ratios %v", r)
 	}
 }
 
 func TestTablesAlign(t *testing.T) {
-	table := &table{title: "T", header: []string{"a", "wide"}, note: "n"}
-	table.add("long name", "1")
+	table := &report.Table{Title: "T", Header: []string{"a", "wide"}, Note: "n"}
+	table.Add("long name", "1")
 	var plain, markdown strings.Builder
-	table.print(&plain, false)
-	table.print(&markdown, true)
+	table.Print(&plain, false)
+	table.Print(&markdown, true)
 	if want := "T\na          wide\nlong name     1\n\nn\n"; plain.String() != want {
 		t.Errorf("plain:\n%q\nwant\n%q", plain.String(), want)
 	}

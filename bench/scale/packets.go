@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/tcpguard/tcpguard/bench/report"
 	"github.com/tcpguard/tcpguard/internal/nettest"
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
@@ -15,11 +16,11 @@ import (
 const packetsPerRound, roundsPerRound = 50_000, 5
 
 // packets measures what a packet costs on its way through the input hook, with one policy and with a thousand.
-func packets(b *bench) []*table {
-	t := &table{
-		title:  "CPU time of one received packet, by number of policies",
-		header: []string{"traffic", "no rules", "1 policy", "1000 policies", "1000 to 1"},
-		note: fmt.Sprintf("From the interface through IP, conntrack and tcpguard's table to a rule that drops everything behind it; %d packets a round, %d rounds. "+
+func packets(b *bench) []*report.Table {
+	t := &report.Table{
+		Title:  "CPU time of one received packet, by number of policies",
+		Header: []string{"traffic", "no rules", "1 policy", "1000 policies", "1000 to 1"},
+		Note: fmt.Sprintf("From the interface through IP, conntrack and tcpguard's table to a rule that drops everything behind it; %d packets a round, %d rounds. "+
 			"\"No rules\" has that last rule alone, and so no conntrack. Both hosts guard the same 1000 ports; in the last row the thousand policies "+
 			"track 256 sources each, the one policy 256 in all.", packetsPerRound, b.rounds*roundsPerRound),
 	}
@@ -44,12 +45,12 @@ func packets(b *bench) []*table {
 			for i, after := range arrivals(sites) {
 				sites[i].check(traffic, after-before[i], uint64(rounds)*packetsPerRound)
 			}
-			t.add(traffic.name, nanoseconds(median(cost[0])), nanoseconds(median(cost[1])), nanoseconds(median(cost[2])),
-				times(median(ratios(cost[2], cost[1]))))
+			t.Add(traffic.name, nanoseconds(report.Median(cost[0])), nanoseconds(report.Median(cost[1])), nanoseconds(report.Median(cost[2])),
+				report.Times(report.Median(report.Ratios(cost[2], cost[1]))))
 		}
 	})
 	b.settle()
-	return []*table{t}
+	return []*report.Table{t}
 }
 
 func nanoseconds(n float64) string { return fmt.Sprintf("%.0f ns", n) }

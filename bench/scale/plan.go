@@ -3,22 +3,24 @@ package main
 import (
 	"fmt"
 	"time"
+
+	"github.com/tcpguard/tcpguard/bench/report"
 )
 
 // plans measures planning in proportion to what is declared. A plan parses, compiles, reads the kernel and compares;
 // it changes nothing, so one namespace serves all its rounds.
-func plans(b *bench) []*table {
-	policies := &table{
-		title:  "tcpguard plan, by number of policies",
-		header: []string{"policies", "first plan", "CPU", "CPU per policy", "peak memory", "plan when applied", "CPU", "CPU per policy"},
-		note:   "Each policy has a port, a connection limit and a rate limit. \"When applied\" reads every object back and finds nothing to do.",
+func plans(b *bench) []*report.Table {
+	policies := &report.Table{
+		Title:  "tcpguard plan, by number of policies",
+		Header: []string{"policies", "first plan", "CPU", "CPU per policy", "peak memory", "plan when applied", "CPU", "CPU per policy"},
+		Note:   "Each policy has a port, a connection limit and a rate limit. \"When applied\" reads every object back and finds nothing to do.",
 	}
 	for _, n := range []int{1, 100, 300, 1000} {
 		b.planning(policies, n, b.policyFolder(manyPolicies(n, n)))
 	}
-	entries := &table{
-		title:  "tcpguard plan, by length of a list",
-		header: []string{"addresses", "first plan", "CPU", "CPU per address", "peak memory", "plan when applied", "CPU", "CPU per address"},
+	entries := &report.Table{
+		Title:  "tcpguard plan, by length of a list",
+		Header: []string{"addresses", "first plan", "CPU", "CPU per address", "peak memory", "plan when applied", "CPU", "CPU per address"},
 	}
 	for _, n := range []int{10_000, 100_000, 1_000_000} {
 		folder := b.policyFolder(listPolicy)
@@ -26,10 +28,10 @@ func plans(b *bench) []*table {
 		b.writeList(folder, texts(list))
 		b.planning(entries, n, folder)
 	}
-	return []*table{policies, entries}
+	return []*report.Table{policies, entries}
 }
 
-func (b *bench) planning(t *table, n int, folder string) {
+func (b *bench) planning(t *report.Table, n int, folder string) {
 	b.step("plan of %d", n)
 	var first, applied series
 	b.scope(func() {
@@ -44,6 +46,6 @@ func (b *bench) planning(t *table, n int, folder string) {
 	})
 	b.settle()
 	per := func(d time.Duration) string { return fmt.Sprintf("%.2f µs", d.Seconds()*1e6/float64(n)) }
-	a, z := median(first.cpus()), median(applied.cpus())
-	t.add(fmt.Sprint(n), ms(median(first.walls())), ms(a), per(a), mib(median(first.peaks())), ms(median(applied.walls())), ms(z), per(z))
+	a, z := report.Median(first.cpus()), report.Median(applied.cpus())
+	t.Add(fmt.Sprint(n), ms(report.Median(first.walls())), ms(a), per(a), mib(report.Median(first.peaks())), ms(report.Median(applied.walls())), ms(z), per(z))
 }
